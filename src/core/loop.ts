@@ -1,0 +1,91 @@
+import type { Logger } from './logging.ts';
+import { storeError } from './stored-error.ts';
+
+export interface LoopOptions {
+  readonly name: string;
+  readonly logger: Logger;
+  /** The longest pause between two rounds. */
+  readonly intervalMs: number;
+  /** One round. It may answer with the milliseconds after which the next one is due; `0` asks for it at once. */
+  readonly round: (signal: AbortSignal) => Promise<number | undefined>;
+  /** Called after a failed round; by then the failure is logged, once per outage. */
+  readonly onFailure?: () => void;
+}
+
+const maxFailurePauseMs = 5_000;
+
+/**
+ * One thing that is done again and again until it is stopped: the shape of relay, due loop, reaper, reconciler and
+ * heartbeat.
+ *
+ * A failing round never ends the loop: it is logged once until the next success, and tried again with a growing pause
+ * of up to 5 s. `wake()` cuts a pause short, and asks for one more round when one is under way. `stop()` waits for the
+ * round under way; it may be called any number of times.
+ */
+export class Loop {
+  readonly #options: LoopOptions;
+  readonly #stop = new AbortController();
+  #running: Promise<void> | undefined;
+  #woken = false;
+  #endPause: (() => void) | undefined;
+
+  constructor(options: LoopOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  wake(): void {
+    this.#woken = true;
+    this.#endPause?.();
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    this.#endPause?.();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    let failures = 0;
+    while (!this.#stop.signal.aborted) {
+      this.#woken = false;
+      const pauseMs = await this.#round(failures);
+      failures = pauseMs === undefined ? failures + 1 : 0;
+      const failurePauseMs = Math.min(100 * 2 ** Math.min(failures, 10), maxFailurePauseMs);
+      await this.#pause(pauseMs ?? failurePauseMs);
+    }
+  }
+
+  async #round(failuresBefore: number): Promise<number | undefined> {
+    const { name, logger, intervalMs, round, onFailure } = this.#options;
+    try {
+      const dueMs = await round(this.#stop.signal);
+      if (failuresBefore > 0) logger.info({ event: 'loop.recovered', loop: name }, `${name} works again`);
+      return Math.max(0, Math.min(dueMs ?? intervalMs, intervalMs));
+    } catch (error) {
+      if (failuresBefore === 0 && !this.#stop.signal.aborted) {
+        logger.error(
+          { event: 'loop.failed', loop: name, err: storeError(error, 'LEDGER_UNAVAILABLE') },
+          `${name} failed and is tried again: ${storeError(error).message}`,
+        );
+      }
+      onFailure?.();
+      return undefined;
+    }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    if (this.#woken || this.#stop.signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#endPause = undefined;
+  }
+}

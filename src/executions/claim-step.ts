@@ -1,0 +1,102 @@
+import { ReeveError } from '../core/errors.ts';
+import type { Transition } from '../core/state-machine.ts';
+import type { Connection } from './connection.ts';
+import type { ClaimedStep } from './claimed-step.ts';
+import type { LedgerPool } from './ledger-pool.ts';
+import { mainResource } from './main-resource.ts';
+import type { ResourceRef, ResourceWrites } from './resource-writes.ts';
+import { claimStep, findClaimedStep, type ClaimParams } from './sql/claim-step.ts';
+import { findClaimableStep } from './sql/find-claimable-step.ts';
+import type { OwnedResource } from './sql/insert-execution-resources.ts';
+import { listExecutionResources } from './sql/list-execution-resources.ts';
+import { lockExecution } from './sql/lock-execution.ts';
+import { postponeStep } from './sql/postpone-step.ts';
+
+export type ClaimAnswer =
+  | { readonly kind: 'claimed'; readonly step: ClaimedStep; readonly beginFailure?: ReeveError }
+  /** Nothing to do: done already, claimed by another, of an older delivery, or its execution has ended. */
+  | { readonly kind: 'stale' }
+  | { readonly kind: 'paused' }
+  /** Left for a worker that knows the task. */
+  | { readonly kind: 'unknown-task'; readonly task: string; readonly postponed: boolean };
+
+const unknownTaskDelayMs = 1_000;
+
+/**
+ * Takes a step for a worker. A claim that begins resources locks execution, then resources, then the step, and moves
+ * the resources in the same transaction; every other claim is one statement.
+ *
+ * Calling it again with the same token after a lost answer is safe: it gives the step that the first call has taken.
+ */
+export async function takeStep(pool: LedgerPool, writes: ResourceWrites, params: ClaimParams): Promise<ClaimAnswer> {
+  const step = await claimStep(pool, params, false);
+  if (step !== undefined) return { kind: 'claimed', step };
+  const found = await findClaimableStep(pool, params.executionId, params.position);
+  if (found === undefined) return { kind: 'stale' };
+  if (found.state === 'running') {
+    const mine = await findClaimedStep(pool, params.executionId, params.position, params.token);
+    return mine === undefined ? { kind: 'stale' } : { kind: 'claimed', step: mine };
+  }
+  if (found.state !== 'ready' || found.delivery !== params.delivery) return { kind: 'stale' };
+  if (found.paused) return { kind: 'paused' };
+  if (!params.tasks.includes(found.task)) {
+    const postponed = await postponeStep(pool, params, unknownTaskDelayMs);
+    return { kind: 'unknown-task', task: found.task, postponed };
+  }
+  if (!found.begins) return { kind: 'stale' };
+  return pool.transaction((connection) => takeBeginningStep(connection, writes, params));
+}
+
+async function takeBeginningStep(
+  connection: Connection,
+  writes: ResourceWrites,
+  params: ClaimParams,
+): Promise<ClaimAnswer> {
+  const execution = await lockExecution(connection, params.executionId, 'share');
+  if (execution?.state !== 'running') return { kind: 'stale' };
+  const resources = await listExecutionResources(connection, params.executionId);
+  await writes.lock(connection, resources);
+  const step = await claimStep(connection, params, true);
+  if (step === undefined) return { kind: 'stale' };
+  const lost = await beginResources(connection, writes, step, resources);
+  return lost === undefined ? { kind: 'claimed', step } : { kind: 'claimed', step, beginFailure: lostError(lost, step) };
+}
+
+async function beginResources(
+  connection: Connection,
+  writes: ResourceWrites,
+  step: ClaimedStep,
+  resources: readonly OwnedResource[],
+): Promise<ResourceRef | undefined> {
+  const { begin, runtimeDuring } = step.effects;
+  const main = mainResource(step, resources);
+  for (const { ref, transition, owner } of [
+    ...(begin === 'operation' ? operationBegins(resources) : []),
+    ...(typeof begin === 'object' && main !== undefined ? [{ ...main, transition: begin }] : []),
+  ]) {
+    const begun = await writes.change(connection, ref, {
+      executionId: step.executionId,
+      owner,
+      transition: { from: [...transition.from, transition.to], to: transition.to },
+    });
+    if (!begun) return ref;
+  }
+  if (runtimeDuring === undefined || main === undefined) return undefined;
+  const { ref, owner } = main;
+  const set = await writes.change(connection, ref, { executionId: step.executionId, owner, runtimeState: runtimeDuring });
+  return set ? undefined : ref;
+}
+
+function operationBegins(
+  resources: readonly OwnedResource[],
+): { ref: ResourceRef; owner: 'mine'; transition: Transition }[] {
+  return resources.flatMap((ref) => (ref.begin === null ? [] : [{ ref, owner: 'mine', transition: ref.begin }]));
+}
+
+function lostError(resource: ResourceRef, step: ClaimedStep): ReeveError {
+  return new ReeveError(
+    'RESOURCE_LOST',
+    `${resource.type} ${resource.id} was changed or deleted by hand before step ${step.position + 1} of "${step.executor}" could begin`,
+    { details: { resourceType: resource.type, resourceId: resource.id } },
+  );
+}

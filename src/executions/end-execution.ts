@@ -1,0 +1,87 @@
+import { ReeveError } from '../core/errors.ts';
+import { errorJson, storeError, type StoredError } from '../core/stored-error.ts';
+import type { ClaimedStep } from './claimed-step.ts';
+import type { Connection } from './connection.ts';
+import type { ResourceWrites } from './resource-writes.ts';
+import { endExecution } from './sql/end-execution.ts';
+import { insertEvent } from './sql/insert-event.ts';
+import type { OwnedResource } from './sql/insert-execution-resources.ts';
+
+/**
+ * The success rule: every owned resource takes its success transition and is free again. When one of them was edited
+ * or deleted by hand the execution fails with RESOURCE_LOST instead, and that row is left as it is.
+ */
+export async function endSucceeded(
+  connection: Connection,
+  writes: ResourceWrites,
+  step: ClaimedStep,
+  resources: readonly OwnedResource[],
+): Promise<'succeeded' | 'failed'> {
+  const open = resources.filter((resource) => !(resource.main && resource.success === null));
+  const freed: OwnedResource[] = [];
+  for (const resource of open) {
+    const ended = await writes.change(connection, resource, {
+      executionId: step.executionId,
+      owner: 'mine',
+      ownerAfter: 'none',
+      ...(resource.success === null ? {} : { transition: resource.success }),
+      action: '',
+      actionDetails: {},
+      error: null,
+    });
+    if (!ended) {
+      const error = storeError(
+        new ReeveError(
+          'RESOURCE_LOST',
+          `${resource.type} ${resource.id} was changed or deleted by hand while this execution owned it; nothing was overwritten`,
+        ),
+      );
+      const rest = open.filter((other) => !freed.includes(other));
+      await endFailed(connection, writes, step, rest, error);
+      return 'failed';
+    }
+    freed.push(resource);
+  }
+  await endExecution(connection, step.executionId, 'succeeded', null);
+  await insertEvent(connection, { kind: 'execution.succeeded', executionId: step.executionId, ...resourceOf(step) });
+  return 'succeeded';
+}
+
+/**
+ * The failure rule, in the same transaction as the failure itself: every resource that is still owned takes its
+ * failure transition with message and traceback, and is free again. A row that is in no state to fail (edited by hand)
+ * only loses its owner.
+ */
+export async function endFailed(
+  connection: Connection,
+  writes: ResourceWrites,
+  step: ClaimedStep,
+  resources: readonly OwnedResource[],
+  error: StoredError,
+): Promise<void> {
+  for (const resource of resources) {
+    const base = { executionId: step.executionId, owner: 'mine', ownerAfter: 'none' } as const;
+    const erred =
+      resource.failure !== null &&
+      (await writes.change(connection, resource, {
+        ...base,
+        transition: resource.failure,
+        action: '',
+        actionDetails: {},
+        error,
+      }));
+    if (!erred) await writes.change(connection, resource, base);
+  }
+  await endExecution(connection, step.executionId, 'failed', errorJson(error));
+  await insertEvent(connection, {
+    kind: 'execution.failed',
+    executionId: step.executionId,
+    ...resourceOf(step),
+    data: { code: error.code, message: error.message, position: step.position },
+  });
+}
+
+function resourceOf(step: ClaimedStep): { resource?: { type: string; id: string } } {
+  if (step.resourceType === null || step.resourceId === null) return {};
+  return { resource: { type: step.resourceType, id: step.resourceId } };
+}

@@ -1,0 +1,184 @@
+import { ReeveError } from '../core/errors.ts';
+import { errorJson, storeError, type StoredError } from '../core/stored-error.ts';
+import type { ClaimedStep } from './claimed-step.ts';
+import type { Connection } from './connection.ts';
+import { endFailed, endSucceeded } from './end-execution.ts';
+import type { LedgerPool } from './ledger-pool.ts';
+import { mainResource } from './main-resource.ts';
+import type { ResourceChange, ResourceRef, ResourceWrites } from './resource-writes.ts';
+import { resolveSavedFields } from './step-references.ts';
+import type { StepOutcome } from './step-outcome.ts';
+import { advanceSteps, type ReadyStep } from './sql/advance-steps.ts';
+import { endStep } from './sql/end-step.ts';
+import type { OwnedResource } from './sql/insert-execution-resources.ts';
+import { listExecutionResources } from './sql/list-execution-resources.ts';
+import { lockExecution } from './sql/lock-execution.ts';
+import { recordAttempt } from './sql/record-attempt.ts';
+import { countRunningSteps, skipOpenSteps } from './sql/skip-open-steps.ts';
+import { markFailing } from './sql/end-execution.ts';
+
+export type FinishAnswer =
+  /** The token no longer holds the step; nothing was written. */
+  | { readonly kind: 'stale' }
+  | {
+      readonly kind: 'finished';
+      /** What was written: not always what was asked, a lost resource turns a success into a failure. */
+      readonly outcome: StepOutcome;
+      readonly ready: readonly ReadyStep[];
+      readonly executionEnded?: 'succeeded' | 'failed';
+    };
+
+export interface FinishOptions {
+  /** For the reaper: only if the lease is still expired under the lock. */
+  readonly expiredOnly?: boolean;
+}
+
+class Stale extends Error {}
+
+/** Rolls the transaction back, so that it can be run again with the execution locked exclusively. */
+class NeedsExclusiveLock extends Error {}
+
+/**
+ * The completion of an attempt, in one transaction: attempt, outcome, fields to save, successors, resource states, the
+ * end of the execution. Everything is guarded by the claim token; a stale worker writes nothing at all.
+ *
+ * What only moves a chain on takes the execution FOR SHARE; what may end it takes it exclusively. The order of locks is
+ * execution, resources by type and id, steps by position.
+ */
+export async function finishStep(
+  pool: LedgerPool,
+  writes: ResourceWrites,
+  step: ClaimedStep,
+  outcome: StepOutcome,
+  options: FinishOptions = {},
+): Promise<FinishAnswer> {
+  const mayEnd = outcome.kind === 'failed' || (outcome.kind === 'succeeded' && step.leadsToEnd);
+  for (const mode of mayEnd ? (['update'] as const) : (['share', 'update'] as const)) {
+    const answer = await pool
+      .transaction((connection) => new Completion(connection, writes, step, options).run(outcome, mode))
+      .catch((error: unknown) => {
+        if (error instanceof Stale) return { kind: 'stale' } as const;
+        if (error instanceof NeedsExclusiveLock) return 'needs-exclusive-lock' as const;
+        throw error;
+      });
+    if (answer !== 'needs-exclusive-lock') return answer;
+  }
+  throw new ReeveError('EXECUTION_CORRUPT', `step ${step.position} of execution ${step.executionId} cannot be finished`);
+}
+
+class Completion {
+  readonly #connection: Connection;
+  readonly #writes: ResourceWrites;
+  readonly #step: ClaimedStep;
+  readonly #options: FinishOptions;
+
+  constructor(connection: Connection, writes: ResourceWrites, step: ClaimedStep, options: FinishOptions) {
+    this.#connection = connection;
+    this.#writes = writes;
+    this.#step = step;
+    this.#options = options;
+  }
+
+  async run(asked: StepOutcome, mode: 'share' | 'update'): Promise<FinishAnswer> {
+    const execution = await lockExecution(this.#connection, this.#step.executionId, mode);
+    if (execution === undefined) throw new Stale();
+    const failing = execution.state === 'failing' || execution.state === 'canceling';
+    if (mode === 'share' && failing) throw new NeedsExclusiveLock();
+
+    const resources = await this.#lockResources(mode);
+    const outcome = await this.#applyEffects(asked, resources);
+    if (mode === 'share' && outcome.kind === 'failed') throw new NeedsExclusiveLock();
+    if (!(await endStep(this.#connection, this.#step, outcome, this.#options.expiredOnly ?? false))) throw new Stale();
+    await recordAttempt(this.#connection, this.#step, outcome);
+
+    if (failing) return this.#finishFailing(outcome, execution.error as unknown as StoredError, resources);
+    if (outcome.kind === 'failed') return this.#finishFailing(outcome, outcome.error, resources);
+    if (outcome.kind !== 'succeeded') return { kind: 'finished', outcome, ready: [] };
+    return this.#finishSucceeded(outcome, resources);
+  }
+
+  async #lockResources(mode: 'share' | 'update'): Promise<OwnedResource[]> {
+    const { effects } = this.#step;
+    const touches =
+      mode === 'update' ||
+      effects.save !== undefined ||
+      effects.after !== undefined ||
+      effects.runtimeAfter !== undefined ||
+      effects.deletes === true;
+    if (!touches) return [];
+    const resources = await listExecutionResources(this.#connection, this.#step.executionId);
+    if (resources.length > 0) await this.#writes.lock(this.#connection, resources);
+    return resources;
+  }
+
+  /** Writes what a success leaves on the resource; a row that was taken away turns it into a failure. */
+  async #applyEffects(outcome: StepOutcome, resources: readonly OwnedResource[]): Promise<StepOutcome> {
+    const main = mainResource(this.#step, resources);
+    if (outcome.kind !== 'succeeded' || main === undefined) return outcome;
+    try {
+      const lost = await this.#changeMain(main, outcome);
+      return lost === undefined ? outcome : { kind: 'failed', error: lost };
+    } catch (error) {
+      if (Error.isError(error) && 'code' in error && error.code === 'REFERENCE_MISSING') {
+        return { kind: 'failed', error: storeError(error) };
+      }
+      throw error;
+    }
+  }
+
+  async #changeMain(
+    main: { readonly ref: ResourceRef; readonly owner: 'mine' | 'any' },
+    outcome: StepOutcome & { kind: 'succeeded' },
+  ): Promise<StoredError | undefined> {
+    const { effects, executionId } = this.#step;
+    if (effects.deletes === true) {
+      const removed = await this.#writes.remove(this.#connection, main.ref, executionId);
+      return removed ? undefined : lostResource(main.ref);
+    }
+    const change: ResourceChange = {
+      executionId,
+      owner: main.owner,
+      ...(effects.after === undefined ? {} : { transition: effects.after }),
+      ...(effects.runtimeAfter === undefined ? {} : { runtimeState: effects.runtimeAfter }),
+      ...(effects.save === undefined ? {} : { fields: resolveSavedFields(effects.save, outcome.result, this.#step) }),
+      ...(effects.errorMessage === undefined ? {} : { error: messageOnly(effects.errorMessage) }),
+    };
+    if (Object.keys(change).length <= 2) return undefined;
+    return (await this.#writes.change(this.#connection, main.ref, change)) ? undefined : lostResource(main.ref);
+  }
+
+  async #finishSucceeded(outcome: StepOutcome, resources: readonly OwnedResource[]): Promise<FinishAnswer> {
+    const { ready, ended } = await advanceSteps(this.#connection, this.#step.executionId, this.#step.next);
+    if (!ended) return { kind: 'finished', outcome, ready };
+    const executionEnded = await endSucceeded(this.#connection, this.#writes, this.#step, resources);
+    return { kind: 'finished', outcome, ready: [], executionEnded };
+  }
+
+  async #finishFailing(
+    outcome: StepOutcome,
+    error: StoredError,
+    resources: readonly OwnedResource[],
+  ): Promise<FinishAnswer> {
+    const { executionId } = this.#step;
+    await skipOpenSteps(this.#connection, executionId);
+    if ((await countRunningSteps(this.#connection, executionId)) > 0) {
+      await markFailing(this.#connection, executionId, errorJson(error));
+      return { kind: 'finished', outcome, ready: [] };
+    }
+    await endFailed(this.#connection, this.#writes, this.#step, resources, error);
+    return { kind: 'finished', outcome, ready: [], executionEnded: 'failed' };
+  }
+}
+
+function lostResource(ref: ResourceRef): StoredError {
+  return storeError(
+    new ReeveError(
+      'RESOURCE_LOST',
+      `${ref.type} ${ref.id} was changed or deleted by hand while this execution owned it; nothing was overwritten`,
+    ),
+  );
+}
+
+function messageOnly(message: string): StoredError {
+  return { code: 'TASK_FAILED', message, traceback: '', retryable: false, permanent: false };
+}

@@ -1,0 +1,127 @@
+import { Pool, type PoolClient, type PoolConfig } from 'pg';
+import type { DataSource } from 'typeorm';
+import { ReeveError } from '../core/errors.ts';
+import type { Logger } from '../core/logging.ts';
+import type { Connection, Rows } from './connection.ts';
+import { isConflictError, isConnectionError } from './sql-state.ts';
+
+const maxTries = 10;
+
+/** COMMIT was sent and no answer came: the transaction is either whole or not there at all. */
+export class CommitUnknown extends Error {}
+
+/**
+ * The engine's own connections, apart from the pools of user code: a task that leaks connections or a long report
+ * must not cost anybody's lease.
+ *
+ * Statements run outside a transaction unless inside `transaction`, whose function may be called several times:
+ * serialisation failures, deadlocks and lock timeouts are tried again up to ten times. When the connection is lost
+ * during COMMIT it throws {@link CommitUnknown}, and the caller must look whether its write is there.
+ */
+export class LedgerPool implements Connection {
+  readonly schema: string;
+  readonly #pool: Pool;
+
+  constructor(config: PoolConfig, schema: string, logger: Logger) {
+    this.schema = checkedSchema(schema);
+    this.#pool = new Pool({
+      application_name: 'reeve',
+      connectionTimeoutMillis: 10_000,
+      keepAlive: true,
+      ...config,
+      options: `${config.options ?? ''} -c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=10s`,
+    });
+    this.#pool.on('error', (error) => logger.debug({ event: 'ledger.connection' }, error.message));
+  }
+
+  async query<Row extends object>(text: string, params: readonly unknown[] = []): Promise<Rows<Row>> {
+    const result = await this.#pool.query<Row>(text, [...params]);
+    return { rows: result.rows, count: result.rowCount ?? 0 };
+  }
+
+  async transaction<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#once(work);
+      } catch (error) {
+        if (!isConflictError(error) || attempt >= maxTries) throw error;
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 20 * attempt));
+      }
+    }
+  }
+
+  async #once<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect();
+    let broken: Error | undefined;
+    try {
+      await client.query('BEGIN');
+      const result = await work(clientConnection(client, this.schema));
+      await commit(client);
+      return result;
+    } catch (error) {
+      broken = await rollback(client, error);
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+}
+
+function clientConnection(client: PoolClient, schema: string): Connection {
+  return {
+    schema,
+    async query<Row extends object>(text: string, params: readonly unknown[] = []): Promise<Rows<Row>> {
+      const result = await client.query<Row>(text, [...params]);
+      return { rows: result.rows, count: result.rowCount ?? 0 };
+    },
+  };
+}
+
+async function commit(client: PoolClient): Promise<void> {
+  try {
+    await client.query('COMMIT');
+  } catch (error) {
+    if (isConnectionError(error)) throw new CommitUnknown('the connection was lost during COMMIT', { cause: error });
+    throw error;
+  }
+}
+
+async function rollback(client: PoolClient, cause: unknown): Promise<Error | undefined> {
+  if (Error.isError(cause) && (isConnectionError(cause) || cause instanceof CommitUnknown)) return cause;
+  try {
+    await client.query('ROLLBACK');
+    return undefined;
+  } catch (error) {
+    return Error.isError(error) ? error : new Error(String(error));
+  }
+}
+
+/** The name of the ledger's schema, which stands in the text of statements and so must be a plain lower-case name. */
+export function checkedSchema(schema: string): string {
+  if (/^[a-z_][a-z0-9_]{0,47}$/.test(schema)) return schema;
+  throw new ReeveError(
+    'CONFIGURATION_INVALID',
+    `schema is ${JSON.stringify(schema)}; use up to 48 lower-case letters, digits and "_", not a digit first`,
+  );
+}
+
+/** How to reach the database of a TypeORM DataSource, for pools of the engine's own. */
+export function poolConfigOf(dataSource: DataSource): PoolConfig {
+  const options = dataSource.options;
+  if (options.type !== 'postgres') {
+    throw new ReeveError('CONFIGURATION_INVALID', `dataSource is of type "${options.type}"; Reeve needs "postgres"`);
+  }
+  const config: PoolConfig = {};
+  if (options.url !== undefined) config.connectionString = options.url;
+  if (options.host !== undefined) config.host = options.host;
+  if (options.port !== undefined) config.port = options.port;
+  if (options.username !== undefined) config.user = options.username;
+  if (options.password !== undefined) config.password = options.password;
+  if (options.database !== undefined) config.database = options.database;
+  if (options.ssl !== undefined) config.ssl = options.ssl as NonNullable<PoolConfig['ssl']>;
+  return config;
+}

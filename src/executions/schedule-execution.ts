@@ -1,0 +1,175 @@
+import { ReeveError } from '../core/errors.ts';
+import type { JsonValue } from '../core/json.ts';
+import type { Transition } from '../core/state-machine.ts';
+import type { Connection } from './connection.ts';
+import { inLockOrder, type ResourceRef, type ResourceWrites } from './resource-writes.ts';
+import { sqlState } from './sql-state.ts';
+import type { StepDraft } from './step-plan.ts';
+import { expireIdempotencyKey } from './sql/expire-idempotency-key.ts';
+import { findRivalExecution, type RivalExecution } from './sql/find-rival-execution.ts';
+import { insertEvent } from './sql/insert-event.ts';
+import { insertExecution, type NewExecution } from './sql/insert-execution.ts';
+import { insertExecutionResources, type OwnedResource } from './sql/insert-execution-resources.ts';
+import { insertSteps } from './sql/insert-steps.ts';
+
+/** How often an insert is tried again when the rival that it met has ended in the meantime. */
+const maxInsertTries = 5;
+
+export interface StartingResource extends OwnedResource {
+  /** The guarded transition in the caller's transaction; from a state to itself where only the ownership is taken. */
+  readonly start: Transition;
+  readonly action?: string;
+  readonly actionDetails?: JsonValue;
+}
+
+export interface ScheduleParams {
+  readonly execution: NewExecution;
+  readonly resources: readonly StartingResource[];
+  readonly steps: readonly StepDraft[];
+  readonly countdownMs: number;
+  /** How long a rival's open transaction is waited for. */
+  readonly lockTimeoutMs: number;
+  /** Runs in the same transaction, after the resources were won. */
+  readonly before?: () => Promise<void>;
+}
+
+export interface Scheduled {
+  readonly executionId: string;
+  /** False when a live unique key or a known idempotency key answered with the execution that exists. */
+  readonly created: boolean;
+}
+
+/**
+ * Writes an execution and its whole plan into the caller's transaction, with the guarded start of its resources.
+ * Takes no throttle lock, touches no queue and no network; what is written is found after the commit.
+ *
+ * All of it stands behind a savepoint: when anything is refused nothing of it stays, and a caller that catches the
+ * error may go on with its own transaction.
+ *
+ * @throws RESOURCE_BUSY when a resource is in another state or owned; BUSY when a rival's transaction does not end
+ * within the lock timeout; IDEMPOTENCY_CONFLICT when the key is known with another request.
+ */
+export async function scheduleExecution(
+  connection: Connection,
+  writes: ResourceWrites,
+  params: ScheduleParams,
+): Promise<Scheduled> {
+  const { rows } = await connection.query<{ lock_timeout: string }>(`SELECT current_setting('lock_timeout') AS lock_timeout`);
+  await connection.query('SAVEPOINT reeve_schedule');
+  try {
+    await connection.query(`SELECT set_config('lock_timeout', $1, true)`, [`${params.lockTimeoutMs}ms`]);
+    const scheduled = await insertAll(connection, writes, params);
+    await connection.query(`SELECT set_config('lock_timeout', $1, true)`, [rows[0]?.lock_timeout ?? '0']);
+    await connection.query('RELEASE SAVEPOINT reeve_schedule');
+    return scheduled;
+  } catch (error) {
+    await connection.query('ROLLBACK TO SAVEPOINT reeve_schedule').catch(() => undefined);
+    throw sqlState(error) === '55P03' ? busyError(params.execution, error) : error;
+  }
+}
+
+async function insertAll(connection: Connection, writes: ResourceWrites, params: ScheduleParams): Promise<Scheduled> {
+  const { execution } = params;
+  if (execution.idempotencyKey !== null) await expireIdempotencyKey(connection, execution.idempotencyKey);
+  for (let tries = 1; !(await insertExecution(connection, execution)); tries += 1) {
+    const rival = await findRivalExecution(connection, execution);
+    if (rival !== undefined) return answerWithRival(connection, writes, params, rival);
+    if (tries >= maxInsertTries) throw busyError(execution, undefined);
+  }
+  await startResources(connection, writes, params);
+  await params.before?.();
+  await insertSteps(connection, {
+    executionId: execution.id,
+    priority: execution.priority,
+    countdownMs: params.countdownMs,
+    steps: params.steps,
+  });
+  await insertEvent(connection, {
+    kind: 'execution.scheduled',
+    executionId: execution.id,
+    ...(execution.resourceType === null || execution.resourceId === null
+      ? {}
+      : { resource: { type: execution.resourceType, id: execution.resourceId } }),
+    data: { executor: execution.executor, steps: params.steps.length },
+  });
+  return { executionId: execution.id, created: true };
+}
+
+async function startResources(connection: Connection, writes: ResourceWrites, params: ScheduleParams): Promise<void> {
+  const { execution, resources } = params;
+  if (resources.length === 0) return;
+  await insertExecutionResources(connection, execution.id, resources);
+  for (const resource of inLockOrder(resources)) {
+    const won = await writes.change(connection, resource, {
+      executionId: execution.id,
+      transition: resource.start,
+      owner: 'free',
+      ownerAfter: 'mine',
+      ...(resource.action === undefined ? {} : { action: resource.action }),
+      ...(resource.actionDetails === undefined ? {} : { actionDetails: resource.actionDetails }),
+      error: null,
+    });
+    if (!won) throw await resourceConflict(connection, writes, resource, execution.executor, resource.start);
+  }
+}
+
+async function answerWithRival(
+  connection: Connection,
+  writes: ResourceWrites,
+  params: ScheduleParams,
+  rival: RivalExecution,
+): Promise<Scheduled> {
+  const { execution } = params;
+  const main = params.resources.find((resource) => resource.main);
+  if (rival.by === 'resource' && main !== undefined) {
+    throw await resourceConflict(connection, writes, main, execution.executor, main.start);
+  }
+  if (rival.by === 'idempotency_key' && rival.request_hash !== execution.requestHash) {
+    throw new ReeveError(
+      'IDEMPOTENCY_CONFLICT',
+      `idempotency key "${execution.idempotencyKey}" belongs to execution ${rival.id} of "${rival.executor}", whose executor, resource or input differs`,
+      { details: { idempotencyKey: execution.idempotencyKey, executionId: rival.id } },
+    );
+  }
+  return { executionId: rival.id, created: false };
+}
+
+/** Why a resource could not be taken: what it is, its state, and whose execution holds it. */
+export async function resourceConflict(
+  connection: Connection,
+  writes: ResourceWrites,
+  ref: ResourceRef,
+  executor: string,
+  wanted: Transition,
+): Promise<ReeveError> {
+  const found = await writes.find(connection, ref);
+  if (found === undefined) {
+    return new ReeveError('RESOURCE_NOT_FOUND', `${ref.type} ${ref.id} does not exist, so "${executor}" cannot start`, {
+      details: { resourceType: ref.type, resourceId: ref.id },
+    });
+  }
+  const holder = found.executionId === null ? 'no execution' : `execution ${found.executionId}`;
+  return new ReeveError(
+    'RESOURCE_BUSY',
+    `${ref.type} ${ref.id} is in state "${found.state}" and held by ${holder}; "${executor}" starts only from ${wanted.from.map((state) => `"${state}"`).join(' or ')} when nothing holds it`,
+    {
+      details: {
+        resourceType: ref.type,
+        resourceId: ref.id,
+        state: found.state,
+        executionId: found.executionId,
+        allowedStates: [...wanted.from],
+      },
+    },
+  );
+}
+
+function busyError(execution: NewExecution, cause: unknown): ReeveError {
+  const object =
+    execution.resourceId === null ? `"${execution.executor}"` : `${execution.resourceType} ${execution.resourceId}`;
+  return new ReeveError('BUSY', `another open transaction is starting an operation on ${object}`, {
+    retryable: true,
+    cause,
+    details: { resourceType: execution.resourceType, resourceId: execution.resourceId },
+  });
+}

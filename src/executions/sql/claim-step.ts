@@ -1,0 +1,64 @@
+import { claimedColumns, claimedStep, type ClaimedRow, type ClaimedStep } from '../claimed-step.ts';
+import type { Connection } from '../connection.ts';
+
+export interface ClaimParams {
+  readonly executionId: string;
+  readonly position: number;
+  readonly delivery: number;
+  readonly token: string;
+  readonly workerId: string;
+  readonly leaseMs: number;
+  /** The names of the tasks that this build knows. */
+  readonly tasks: readonly string[];
+}
+
+/**
+ * `ready → running`: a random token, the fence and the attempt one up, a lease. Locks the step row alone, by primary
+ * key. Nothing matched: the step is not ready, is of another delivery, begins a resource (unless `begins`), its task
+ * is unknown here, its queue is paused or its execution does not run; nothing is written then.
+ */
+export async function claimStep(
+  connection: Connection,
+  params: ClaimParams,
+  begins: boolean,
+): Promise<ClaimedStep | undefined> {
+  const { schema } = connection;
+  const { rows } = await connection.query<ClaimedRow>(
+    `UPDATE ${schema}.step AS s
+     SET state = 'running', claim_token = $4, fence = s.fence + 1, attempt = s.attempt + 1, worker_id = $5,
+       claimed_at = now.at, started_at = coalesce(s.started_at, now.at),
+       lease_until = now.at + $6 * interval '1 millisecond'
+     FROM ${schema}.execution AS e, (SELECT ${schema}.clock() AS at) AS now
+     WHERE s.execution_id = $1 AND s.position = $2 AND s.delivery = $3 AND s.state = 'ready'
+       AND s.task = ANY ($7) AND s.begins = $8 AND e.id = s.execution_id AND e.state = 'running'
+       AND NOT EXISTS (SELECT 1 FROM ${schema}.queue q WHERE q.name = s.queue AND q.paused_at IS NOT NULL)
+     RETURNING ${claimedColumns(connection)}`,
+    [
+      params.executionId,
+      params.position,
+      params.delivery,
+      params.token,
+      params.workerId,
+      params.leaseMs,
+      params.tasks,
+      begins,
+    ],
+  );
+  return rows[0] === undefined ? undefined : claimedStep(rows[0]);
+}
+
+/** The step as held by `token`, read by primary key without a lock; undefined when somebody else or nobody holds it. */
+export async function findClaimedStep(
+  connection: Connection,
+  executionId: string,
+  position: number,
+  token: string,
+): Promise<ClaimedStep | undefined> {
+  const { rows } = await connection.query<ClaimedRow>(
+    `SELECT ${claimedColumns(connection)}
+     FROM ${connection.schema}.step AS s JOIN ${connection.schema}.execution AS e ON e.id = s.execution_id
+     WHERE s.execution_id = $1 AND s.position = $2 AND s.claim_token = $3`,
+    [executionId, position, token],
+  );
+  return rows[0] === undefined ? undefined : claimedStep(rows[0]);
+}

@@ -1,0 +1,24 @@
+import type { JsonValue } from '../../core/json.ts';
+import type { Connection } from '../connection.ts';
+import type { ExecutionState } from '../states.ts';
+
+export interface LockedExecution {
+  readonly state: ExecutionState;
+  readonly error: JsonValue;
+}
+
+/**
+ * Locks the execution row: `share` for what only moves a chain on, `update` for what may end it. By primary key;
+ * undefined when there is none.
+ */
+export async function lockExecution(
+  connection: Connection,
+  executionId: string,
+  mode: 'share' | 'update',
+): Promise<LockedExecution | undefined> {
+  const { rows } = await connection.query<LockedExecution>(
+    `SELECT state, error FROM ${connection.schema}.execution WHERE id = $1 FOR ${mode === 'share' ? 'SHARE' : 'UPDATE'}`,
+    [executionId],
+  );
+  return rows[0];
+}

@@ -1,0 +1,32 @@
+import type { Connection } from '../connection.ts';
+
+export interface DueRound {
+  /** How many steps became ready. */
+  readonly count: number;
+  /** Milliseconds until the next delayed step is due, or null when none is delayed. */
+  readonly nextDueMs: number | null;
+}
+
+/**
+ * `delayed → ready` for what is due, a bounded batch by the index step_due, passing over what others have locked; each
+ * gets a new delivery, so the job of the last one can do no harm. Steps of a paused execution wait.
+ */
+export async function readyDueSteps(connection: Connection, limit: number): Promise<DueRound> {
+  const { schema } = connection;
+  const { count } = await connection.query(
+    `WITH due AS MATERIALIZED (
+       SELECT s.execution_id, s.position FROM ${schema}.step AS s
+       JOIN ${schema}.execution AS e ON e.id = s.execution_id AND e.state = 'running'
+       WHERE s.state = 'delayed' AND s.run_at <= ${schema}.clock()
+       ORDER BY s.run_at LIMIT $1 FOR UPDATE OF s SKIP LOCKED)
+     UPDATE ${schema}.step AS s
+     SET state = 'ready', delivery = s.delivery + 1, published_epoch = -1, run_at = NULL, ready_at = ${schema}.clock()
+     FROM due WHERE s.execution_id = due.execution_id AND s.position = due.position`,
+    [limit],
+  );
+  const { rows } = await connection.query<{ ms: number | null }>(
+    `SELECT (extract(epoch FROM min(s.run_at) - ${schema}.clock()) * 1000)::float8 AS ms
+     FROM ${schema}.step AS s WHERE s.state = 'delayed'`,
+  );
+  return { count, nextDueMs: rows[0]?.ms ?? null };
+}

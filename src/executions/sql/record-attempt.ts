@@ -1,0 +1,57 @@
+import { errorJson } from '../../core/stored-error.ts';
+import type { ClaimedStep } from '../claimed-step.ts';
+import type { Connection } from '../connection.ts';
+import type { StepOutcome } from '../step-outcome.ts';
+
+const outcomeWords = {
+  succeeded: 'succeeded',
+  failed: 'failed',
+  retry: 'retried',
+  again: 'polled',
+  crashed: 'crashed',
+  released: 'released',
+} as const;
+
+/**
+ * Writes down how an attempt ended. Its token tells later, when the answer to a COMMIT was lost, whether the
+ * completion is there. The polls of one step share one row. Locks nothing that others want.
+ */
+export async function recordAttempt(connection: Connection, step: ClaimedStep, outcome: StepOutcome): Promise<void> {
+  const { schema } = connection;
+  const error = 'error' in outcome && outcome.error !== undefined ? JSON.stringify(errorJson(outcome.error)) : null;
+  if (outcome.kind === 'again') {
+    const { count } = await connection.query(
+      `UPDATE ${schema}.attempt SET polls = polls + 1, ended_at = ${schema}.clock(), claim_token = $3, worker_id = $4,
+         error = $5::jsonb
+       WHERE execution_id = $1 AND position = $2 AND outcome = 'polled'`,
+      [step.executionId, step.position, step.token, step.workerId, error],
+    );
+    if (count > 0) return;
+  }
+  await connection.query(
+    `INSERT INTO ${schema}.attempt
+       (execution_id, position, fence, claim_token, number, worker_id, outcome, polls, error, started_at, ended_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10, ${schema}.clock())`,
+    [
+      step.executionId,
+      step.position,
+      step.fence,
+      step.token,
+      step.attempt,
+      step.workerId,
+      outcomeWords[outcome.kind],
+      outcome.kind === 'again' ? 1 : 0,
+      error,
+      step.claimedAt,
+    ],
+  );
+}
+
+/** Whether an attempt with this token has ended, that is: whether a completion whose COMMIT was not answered is there. */
+export async function isAttemptRecorded(connection: Connection, step: ClaimedStep): Promise<boolean> {
+  const { count } = await connection.query(
+    `SELECT 1 FROM ${connection.schema}.attempt WHERE execution_id = $1 AND position = $2 AND claim_token = $3`,
+    [step.executionId, step.position, step.token],
+  );
+  return count > 0;
+}

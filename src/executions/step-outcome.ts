@@ -1,0 +1,14 @@
+import type { JsonValue } from '../core/json.ts';
+import type { StoredError } from '../core/stored-error.ts';
+
+/** How an attempt ended, as its completion writes it. */
+export type StepOutcome =
+  | { readonly kind: 'succeeded'; readonly result: JsonValue; readonly poll?: JsonValue }
+  | { readonly kind: 'failed'; readonly error: StoredError; readonly poll?: JsonValue }
+  | { readonly kind: 'retry'; readonly error: StoredError; readonly delayMs: number }
+  /** A poll that has to look again; uses up no attempt. */
+  | { readonly kind: 'again'; readonly poll: JsonValue; readonly delayMs: number; readonly error?: StoredError }
+  /** The worker died or hung; uses up no attempt but counts as a crash. */
+  | { readonly kind: 'crashed'; readonly error: StoredError; readonly delayMs: number }
+  /** Given back by a worker that shuts down; uses up no attempt. */
+  | { readonly kind: 'released' };

@@ -1,0 +1,58 @@
+import type { RetryPolicy } from '../core/backoff.ts';
+import type { JsonValue } from '../core/json.ts';
+import type { Transition } from '../core/state-machine.ts';
+import type { StepKind } from './states.ts';
+
+/** The limits of one step, as stored. */
+export interface StepPolicy {
+  readonly retry: RetryPolicy;
+  /** After this many milliseconds `ctx.signal` is aborted. */
+  readonly softTimeLimitMs: number | null;
+  /** After this many milliseconds the attempt is over, whatever its code does. */
+  readonly timeLimitMs: number | null;
+  /** Whether a shutdown may send the step back instead of waiting for it. */
+  readonly interruptible: boolean;
+  readonly poll: PollPolicy | null;
+}
+
+export interface PollPolicy {
+  readonly everyMs: number;
+  /** The longest pause; equal to `everyMs` where the pause does not grow. */
+  readonly maxEveryMs: number;
+  readonly timeoutMs: number;
+  readonly until: readonly JsonValue[];
+  readonly failOn: readonly JsonValue[];
+  readonly goneOn: readonly JsonValue[];
+  /** How many transient errors in a row are borne. */
+  readonly tolerate: number;
+}
+
+/** What the claim and the completion of a step write on its resource, in the same transaction. */
+export interface StepEffects {
+  /** `operation`: every resource of the execution begins; a transition: only the main one takes it. */
+  readonly begin?: 'operation' | Transition;
+  readonly runtimeDuring?: string;
+  readonly runtimeAfter?: string;
+  readonly after?: Transition;
+  readonly errorMessage?: string;
+  /** Fields of the resource, each with a value or a reference into this step's result. */
+  readonly save?: JsonValue;
+  readonly deletes?: boolean;
+}
+
+/** One step of a plan, before it is stored. `next` and `openPredecessors` are the graph. */
+export interface StepDraft {
+  readonly position: number;
+  readonly kind: StepKind;
+  readonly task: string;
+  readonly description: string;
+  readonly args: JsonValue;
+  readonly queue: string;
+  readonly policy: StepPolicy;
+  readonly effects: StepEffects;
+  readonly countdownMs: number;
+  readonly openPredecessors: number;
+  readonly next: readonly number[];
+  /** Positions of earlier steps whose results `args` refers to. */
+  readonly needsResults: readonly number[];
+}

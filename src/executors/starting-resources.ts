@@ -1,0 +1,61 @@
+import type { ObjectLiteral } from 'typeorm';
+import { ReeveError } from '../core/errors.ts';
+import { toJson } from '../core/json.ts';
+import type { OperationTransitions, Transition } from '../core/state-machine.ts';
+import type { ResourceRef } from '../executions/resource-writes.ts';
+import type { StartingResource } from '../executions/schedule-execution.ts';
+import type { ResourceDefinition } from '../resources/define-resource.ts';
+import type { ResourceRegistry } from '../resources/resource-registry.ts';
+import type { ExecutorDefinition } from './executor-definition.ts';
+
+/** The resources that an execution owns: its own, if its kind of operation moves it, and those that it involves. */
+export function startingResources(
+  executor: ExecutorDefinition,
+  registry: ResourceRegistry,
+  resource: ObjectLiteral,
+  ref: ResourceRef | undefined,
+  input: unknown,
+): StartingResource[] {
+  const owned: StartingResource[] = [];
+  if (ref !== undefined && executor.resource !== undefined && executor.transitions?.start !== undefined) {
+    const details = executor.actionDetails?.(resource, input);
+    owned.push({
+      ...startingResource(executor.resource, ref, executor.transitions, true),
+      ...(executor.kind === 'action' ? { action: executor.action } : {}),
+      ...(executor.kind === 'action' ? { actionDetails: toJson(details ?? {}, 'The action details') } : {}),
+    });
+  }
+  for (const involved of executor.involves?.(resource, input) ?? []) {
+    const other = registry.ref(involved.definition, involved.resource);
+    if (owned.some((known) => known.type === other.type && known.id === other.id)) {
+      throw new ReeveError('PLAN_INVALID', `"${executor.name}" involves ${other.type} ${other.id} twice`);
+    }
+    owned.push({
+      ...startingResource(involved.definition, other, involved.transitions, false),
+      ...(executor.kind === 'action' ? { action: executor.action } : {}),
+    });
+  }
+  return owned;
+}
+
+function startingResource(
+  definition: ResourceDefinition,
+  ref: ResourceRef,
+  transitions: OperationTransitions,
+  main: boolean,
+): StartingResource {
+  const named = (name: string | undefined): Transition | null =>
+    name === undefined ? null : (definition.states.transitions[name] ?? null);
+  const start = named(transitions.start);
+  if (start === null) {
+    throw new ReeveError('PLAN_INVALID', `${definition.name} ${ref.id} is involved without a "start" transition`);
+  }
+  return {
+    ...ref,
+    main,
+    start,
+    begin: named(transitions.begin),
+    success: named(transitions.success),
+    failure: named(transitions.failure),
+  };
+}

@@ -1,0 +1,151 @@
+import {
+  createPostgresBackend,
+  Queue,
+  runMigrations,
+  Worker,
+  type PostgresPoolConfig,
+  type Processor,
+  type WorkerOptions,
+} from 'bullmq';
+import { Redis } from 'ioredis';
+import { Pool, type PoolConfig } from 'pg';
+import { storeError } from '../core/stored-error.ts';
+import type { Logger } from '../core/logging.ts';
+
+export interface BrokerOptions {
+  /** Absent: BullMQ keeps its jobs in PostgreSQL. */
+  readonly redisUrl: string | undefined;
+  readonly postgres: PoolConfig;
+  /** The schema of BullMQ's own tables, where PostgreSQL is the broker. */
+  readonly brokerSchema: string;
+  /** Keeps the jobs of several engines on one Redis apart. */
+  readonly engineId: string;
+  readonly logger: Logger;
+}
+
+/** The part of a BullMQ queue that Reeve uses; delays, flows, schedulers and deduplication are the ledger's work. */
+export interface JobQueue {
+  addBulk(jobs: { name: string; data: unknown; opts: object }[]): Promise<unknown>;
+  getJob(id: string): Promise<unknown>;
+  getJobCounts(): Promise<Record<string, number>>;
+  waitUntilReady(): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+/** The part of a BullMQ worker that Reeve uses. */
+export interface JobWorker {
+  waitUntilReady(): Promise<unknown>;
+  pause(doNotWaitActive?: boolean): Promise<void>;
+  close(force?: boolean): Promise<void>;
+}
+
+const commandTimeoutMs = 5_000;
+const queuePoolSize = 3;
+
+/**
+ * The door to Redis, or to BullMQ's tables in PostgreSQL: one code path for both.
+ *
+ * Errors of a connection are logged, once per outage and connection, and otherwise left to the callers of single
+ * operations: the broker may go away and come back at any time, and nothing is lost by it.
+ */
+export class Broker {
+  readonly kind: 'redis' | 'postgres';
+  readonly #options: BrokerOptions;
+  readonly #queues = new Map<string, JobQueue>();
+  readonly #redis: Redis[] = [];
+  #queueClient: Redis | undefined;
+
+  constructor(options: BrokerOptions) {
+    this.#options = options;
+    this.kind = options.redisUrl === undefined ? 'postgres' : 'redis';
+  }
+
+  queue(name: string): JobQueue {
+    const known = this.#queues.get(name);
+    if (known !== undefined) return known;
+    const queue = this.#makeQueue(name);
+    this.#queues.set(name, queue);
+    return queue;
+  }
+
+  /** A consumer of one queue. What its processor throws fails the job, which is gone then; the ledger sends it anew. */
+  worker(name: string, processor: Processor, options: { concurrency: number }): JobWorker {
+    const settings: Omit<WorkerOptions, 'connection'> = {
+      concurrency: options.concurrency,
+      autorun: true,
+      removeOnComplete: { count: 0 },
+      removeOnFail: { count: 0 },
+      lockDuration: 60_000,
+      stalledInterval: 30_000,
+      maxStalledCount: 100,
+      drainDelay: 2,
+    };
+    const worker =
+      this.#options.redisUrl === undefined
+        ? new Worker(name, processor, { ...settings, connection: this.#postgres(options.concurrency + 1) }, createPostgresBackend)
+        : new Worker(name, processor, { ...settings, prefix: this.#prefix(), connection: this.#connect(null) });
+    worker.on('error', (error: Error) => this.#connectionFailed(name, error));
+    return worker;
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#queues.values()].map((queue) => queue.close()));
+    this.#queues.clear();
+    for (const client of this.#redis) client.disconnect();
+    this.#redis.length = 0;
+  }
+
+  #makeQueue(name: string): JobQueue {
+    const defaultJobOptions = { attempts: 1, removeOnComplete: true, removeOnFail: true };
+    if (this.#options.redisUrl === undefined) {
+      const connection = this.#postgres(queuePoolSize);
+      const queue = new Queue(name, { connection, defaultJobOptions }, createPostgresBackend);
+      queue.on('error', (error: Error) => this.#connectionFailed(name, error));
+      return queue;
+    }
+    this.#queueClient ??= this.#connect(1);
+    const queue = new Queue(name, { connection: this.#queueClient, prefix: this.#prefix(), defaultJobOptions });
+    queue.on('error', (error: Error) => this.#connectionFailed(name, error));
+    return queue;
+  }
+
+  #postgres(max: number): PostgresPoolConfig {
+    const { postgres, brokerSchema } = this.#options;
+    return { ...postgres, application_name: 'reeve broker', schema: brokerSchema, max } as PostgresPoolConfig;
+  }
+
+  /** Braces make one hash slot of all keys, as Redis Cluster needs it. */
+  #prefix(): string {
+    return `{reeve_${this.#options.engineId.replaceAll('-', '').slice(0, 12)}}`;
+  }
+
+  #connect(maxRetriesPerRequest: number | null): Redis {
+    const client = new Redis(this.#options.redisUrl ?? '', {
+      maxRetriesPerRequest,
+      retryStrategy: (times) => Math.min(50 * times, 1_000),
+      ...(maxRetriesPerRequest === null ? {} : { commandTimeout: commandTimeoutMs }),
+    });
+    client.on('error', (error: Error) => this.#connectionFailed('redis', error));
+    this.#redis.push(client);
+    return client;
+  }
+
+  #connectionFailed(queue: string, error: Error): void {
+    this.#options.logger.debug({ event: 'broker.connection', queue, err: storeError(error, 'BROKER_UNAVAILABLE') }, error.message);
+  }
+}
+
+/** Brings BullMQ's own tables up to date, where PostgreSQL is the broker. Safe to run at any time, by many at once. */
+export async function migrateBroker(postgres: PoolConfig, brokerSchema: string): Promise<void> {
+  const pool = new Pool({ ...postgres, max: 1 });
+  try {
+    const client = await pool.connect();
+    try {
+      await runMigrations(client, brokerSchema);
+    } finally {
+      client.release();
+    }
+  } finally {
+    await pool.end();
+  }
+}

@@ -1,0 +1,128 @@
+import { Loop } from '../core/loop.ts';
+import type { Logger } from '../core/logging.ts';
+import type { Connection } from '../executions/connection.ts';
+import { listUnpublishedSteps, type UnpublishedStep } from '../executions/sql/list-unpublished-steps.ts';
+import { markPublished } from '../executions/sql/mark-published.ts';
+import type { Broker } from './broker.ts';
+import { jobId, stepJob } from './job.ts';
+
+export interface RelayOptions {
+  readonly connection: Connection;
+  readonly broker: Broker;
+  readonly engineId: string;
+  readonly logger: Logger;
+  /** How often it looks without being asked. */
+  readonly intervalMs: number;
+}
+
+const batchSize = 1_000;
+const markAfterMs = 250;
+const markAtSteps = 500;
+/** In a round that nobody asked for, younger steps are left to whoever made them ready. */
+const idleMinAgeMs = 200;
+
+/**
+ * Moves committed, ready steps to their queues.
+ *
+ * Publishing is at least once: the job id is the delivery, so what is added twice is there once, and a claim is refused
+ * to the second one that comes. A nudge publishes at once what is committed by then; without one the relay looks every
+ * `intervalMs`, so a nudge that was lost with its process costs time and nothing else. Any number of relays may run.
+ *
+ * The published mark is written in bulk a little later, and only for steps that nobody has claimed by then.
+ */
+export class Relay {
+  readonly #options: RelayOptions;
+  readonly #loop: Loop;
+  /** What was published here and may not be marked yet, so that it is not sent again in the meantime. */
+  readonly #unmarked = new Map<string, UnpublishedStep>();
+  #nudged = false;
+  #markTimer: NodeJS.Timeout | undefined;
+  #marking: Promise<void> = Promise.resolve();
+
+  constructor(options: RelayOptions) {
+    this.#options = options;
+    this.#loop = new Loop({
+      name: 'relay',
+      logger: options.logger,
+      intervalMs: options.intervalMs,
+      round: () => this.#round(),
+    });
+  }
+
+  start(): void {
+    this.#loop.start();
+  }
+
+  /** Publishes soon what is committed now. Never throws and is not waited for. */
+  nudge(): void {
+    this.#nudged = true;
+    this.#loop.start();
+    this.#loop.wake();
+  }
+
+  async stop(): Promise<void> {
+    await this.#loop.stop();
+    await this.#mark().catch(() => undefined);
+  }
+
+  async #round(): Promise<number | undefined> {
+    const minAgeMs = this.#nudged ? 0 : idleMinAgeMs;
+    this.#nudged = false;
+    const found = await listUnpublishedSteps(this.#options.connection, { limit: batchSize, minAgeMs });
+    const steps = found.filter((step) => this.#unmarked.get(jobId(step))?.epoch !== step.epoch);
+    if (steps.length > 0) await this.#publish(steps);
+    if (found.length === batchSize) {
+      await this.#mark();
+      return 0;
+    }
+    return undefined;
+  }
+
+  async #publish(steps: readonly UnpublishedStep[]): Promise<void> {
+    const { broker, engineId } = this.#options;
+    const byQueue = Map.groupBy(steps, (step) => step.queue);
+    const failures: unknown[] = [];
+    for (const [name, ofQueue] of byQueue) {
+      try {
+        await broker.queue(name).addBulk(
+          ofQueue.map((step) => ({
+            name: 'step',
+            data: stepJob(engineId, step),
+            opts: { jobId: jobId(step), ...(step.priority > 0 ? { priority: step.priority } : {}) },
+          })),
+        );
+        for (const step of ofQueue) this.#unmarked.set(jobId(step), step);
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    this.#markSoon();
+    if (failures.length > 0) throw failures[0];
+  }
+
+  #markSoon(): void {
+    if (this.#unmarked.size === 0) return;
+    const delayMs = this.#unmarked.size >= markAtSteps ? 0 : markAfterMs;
+    this.#markTimer ??= setTimeout(() => {
+      this.#markTimer = undefined;
+      this.#mark().catch((error: unknown) => {
+        this.#options.logger.debug({ event: 'relay.mark', err: String(error) }, 'published marks were not written');
+      });
+    }, delayMs);
+  }
+
+  #mark(): Promise<void> {
+    clearTimeout(this.#markTimer);
+    this.#markTimer = undefined;
+    this.#marking = this.#marking.catch(() => undefined).then(async () => {
+      const steps = [...this.#unmarked.values()];
+      if (steps.length === 0) return;
+      try {
+        await markPublished(this.#options.connection, steps);
+      } finally {
+        for (const step of steps) this.#unmarked.delete(jobId(step));
+      }
+    });
+    return this.#marking;
+  }
+}

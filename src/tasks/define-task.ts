@@ -1,0 +1,127 @@
+import type { JsonValue } from '../core/json.ts';
+import { problemsError } from '../core/errors.ts';
+import { nameProblems, unknownOptions } from '../core/options.ts';
+import type { QueueName } from '../core/queue-names.ts';
+import type { StepPolicy } from '../executions/step-plan.ts';
+import { schemaProblems, validateInput, type InputOf, type OutputOf, type Schema } from './standard-schema.ts';
+import type { StepHandler } from './step-handler.ts';
+import { parseLimits, type LimitOptions } from './step-limits.ts';
+import type { TaskContext } from './task-context.ts';
+
+export interface TaskOptions<S extends Schema | undefined, Result> extends LimitOptions {
+  /** Unique among tasks; stored in the ledger, so renaming it strands the steps that are under way. */
+  readonly name: string;
+  /** Checked when the task is scheduled and again when it runs, because an earlier step may give part of it. */
+  readonly input?: S;
+  /** Default `tasks`. */
+  readonly queue?: QueueName;
+  /** What people read in logs and lists. Default: the name. */
+  readonly description?: string;
+  /** May run more than once for one step: after a crash, after a failed attempt. Its result must survive JSON. */
+  readonly run: (input: OutputOf<S>, context: TaskContext) => Promise<Result> | Result;
+}
+
+/** A unit of work that steps refer to by name. Made by {@link defineTask}. */
+export interface TaskDefinition<Input = unknown, Result = unknown> {
+  readonly name: string;
+  readonly queue: QueueName;
+  readonly description: string;
+  readonly policy: StepPolicy;
+  readonly inputSchema: Schema | undefined;
+  /** Set for a background task: the key while whose execution is alive a second one is refused. */
+  readonly key: ((input: never) => string) | undefined;
+  readonly handler: StepHandler;
+  /** Only for inference: what callers pass, and what the next step gets. */
+  readonly '~types'?: { readonly input: Input; readonly result: Result };
+}
+
+const knownOptions = [
+  'name',
+  'input',
+  'queue',
+  'description',
+  'run',
+  'retry',
+  'softTimeLimit',
+  'timeLimit',
+  'interruptible',
+];
+
+/**
+ * Declares a task. It runs as a step of an executor's plan, or alone: `reeve.execute(task, input)`.
+ *
+ * @throws CONFIGURATION_INVALID with all problems: name, options, schema, limits.
+ */
+export function defineTask<Result, const S extends Schema | undefined = undefined>(
+  options: TaskOptions<S, Result>,
+): TaskDefinition<InputOf<S>, Awaited<Result>> {
+  return taskDefinition(options, 'tasks', undefined, knownOptions);
+}
+
+export interface BackgroundTaskOptions<S extends Schema | undefined, Result> extends TaskOptions<S, Result> {
+  /** While an execution with the same key is alive, a second one is refused with the id of the first. */
+  readonly key: (input: OutputOf<S>) => string;
+}
+
+/**
+ * Declares a background task: on queue `background` unless told otherwise, and never twice at once for one key. The key
+ * is compulsory, because a background task without one piles up behind itself as soon as it is slower than its schedule.
+ *
+ * @throws CONFIGURATION_INVALID with all problems.
+ */
+export function defineBackgroundTask<Result, const S extends Schema | undefined = undefined>(
+  options: BackgroundTaskOptions<S, Result>,
+): TaskDefinition<InputOf<S>, Awaited<Result>> {
+  if (typeof options.key !== 'function') {
+    throw problemsError('CONFIGURATION_INVALID', 'A background task is defined wrongly', [
+      `task "${options.name}" has no "key"; give a function from its input to a text`,
+    ]);
+  }
+  return taskDefinition(options, 'background', options.key, [...knownOptions, 'key']);
+}
+
+function taskDefinition<Result, S extends Schema | undefined>(
+  options: TaskOptions<S, Result>,
+  defaultQueue: QueueName,
+  key: ((input: OutputOf<S>) => string) | undefined,
+  known: readonly string[],
+): TaskDefinition<InputOf<S>, Awaited<Result>> {
+  const subject = `task "${String(options.name)}"`;
+  const problems = [
+    ...nameProblems(options.name, subject),
+    ...unknownOptions(options, known, subject),
+    ...schemaProblems(options.input, subject),
+    ...(typeof options.run === 'function' ? [] : [`${subject} has no "run" function`]),
+    ...(options.name?.startsWith('reeve.') ? [`${subject}: names that begin with "reeve." are Reeve's own`] : []),
+  ];
+  if (problems.length > 0) throw problemsError('CONFIGURATION_INVALID', 'A task is defined wrongly', problems);
+  return Object.freeze({
+    name: options.name,
+    queue: options.queue ?? defaultQueue,
+    description: options.description ?? options.name,
+    policy: parseLimits(options, subject),
+    inputSchema: options.input,
+    key: key as ((input: never) => string) | undefined,
+    handler: async ({ args, context }) => {
+      const input = await validateInput(options.input, args, subject);
+      return { kind: 'succeeded', result: await options.run(input as OutputOf<S>, context) };
+    },
+  } satisfies TaskDefinition);
+}
+
+/** A task with its arguments, not yet run. */
+export interface Signature<Result = unknown> {
+  readonly task: TaskDefinition<never, Result>;
+  readonly input: JsonValue | ((previous: never) => unknown);
+}
+
+/**
+ * Binds a task to its input, or, inside a chain, to a mapping that picks it from the result of the task before.
+ * `execute` runs it alone, `chain` one after another.
+ */
+export function signature<Input, Result, Previous = unknown>(
+  task: TaskDefinition<Input, Result>,
+  input: Input | ((previous: Previous) => Input),
+): Signature<Result> {
+  return { task: task as TaskDefinition<never, Result>, input: (input ?? null) as Signature['input'] };
+}

@@ -1,0 +1,190 @@
+import type { Duration } from '../core/duration.ts';
+import { durationMs } from '../core/duration.ts';
+import type { Jsonable } from '../core/json.ts';
+import type {
+  IndependentArgs,
+  IndependentMethodName,
+  MethodArgs,
+  MethodName,
+  MethodResult,
+  PollMethodName,
+} from './backend-types.ts';
+import type { TaskDefinition } from './define-task.ts';
+import type { PlanBuilder } from './plan-builder.ts';
+import {
+  pollOptionNames,
+  type CallOptions,
+  type PollOptions,
+  type StepOptions,
+} from './plan-options.ts';
+import { parsePoll } from './poll-policy.ts';
+import { parseLimits } from './step-limits.ts';
+
+/** Arguments of a step, or a mapping that picks them from the result of the previous step and of named ones. */
+type Given<Args, Previous, Steps> = Jsonable<Args> | ((previous: Previous, steps: Steps) => Jsonable<Args>);
+
+type CallRest<Args extends readonly unknown[], Previous, Steps, Options> =
+  | ([] extends Args ? [options?: Options] : never)
+  | [args: Given<Args, Previous, Steps>, options?: Options];
+
+/**
+ * The steps of one execution, as data. Building it is pure: it sees the input and the stored facts and nothing else of
+ * the world, so that what is stored can be built again.
+ *
+ * `R` is the resource, `B` its backend, `S` and `T` its states and transitions, `Previous` the result of the step
+ * before, `Steps` the results of the steps named with `as`.
+ */
+export class Plan<R, B, S extends string, T extends string, Previous, Steps extends object> {
+  readonly #builder: PlanBuilder;
+
+  constructor(builder: PlanBuilder) {
+    this.#builder = builder;
+  }
+
+  /** Calls a method of the resource's backend with the freshly read resource; its result feeds the next step. */
+  call<K extends MethodName<B, R>>(
+    method: K,
+    ...rest: CallRest<MethodArgs<B, K>, Previous, Steps, CallOptions<R, S, MethodResult<B, K>>>
+  ): Plan<R, B, S, T, MethodResult<B, K>, Steps> {
+    return this.#call('reeve.call', method, rest, []);
+  }
+
+  /** The same for a method that does not get the resource. */
+  callIndependent<K extends IndependentMethodName<B>>(
+    method: K,
+    ...rest: CallRest<IndependentArgs<B, K>, Previous, Steps, CallOptions<R, S, MethodResult<B, K>>>
+  ): Plan<R, B, S, T, MethodResult<B, K>, Steps> {
+    return this.#call('reeve.callIndependent', method, rest, []);
+  }
+
+  /**
+   * Calls a method again and again until it answers what is waited for. No worker is busy between two looks, and no
+   * attempt is used up.
+   */
+  poll<K extends PollMethodName<B, R>>(
+    method: K,
+    ...rest: MethodResult<B, K> extends boolean
+      ? PollRest<MethodArgs<B, K>, Previous, Steps, PollOptions<R, S, MethodResult<B, K>>>
+      : PollRest<
+          MethodArgs<B, K>,
+          Previous,
+          Steps,
+          PollOptions<R, S, MethodResult<B, K>> & { until: NonNullable<PollOptions<R, S, MethodResult<B, K>>['until']> }
+        >
+  ): Plan<R, B, S, T, MethodResult<B, K>, Steps> {
+    return this.#call('reeve.poll', method, rest, pollOptionNames);
+  }
+
+  /** Runs a task; its input is given or picked from earlier results. */
+  run<Input, Result>(
+    task: TaskDefinition<Input, Result>,
+    ...rest: undefined extends Input
+      ? [input?: Given<Input, Previous, Steps>, options?: StepOptions<S>]
+      : [input: Given<Input, Previous, Steps>, options?: StepOptions<S>]
+  ): Plan<R, B, S, T, Result, Steps> {
+    const [input, options = {}] = rest as [unknown, (StepOptions<S> | undefined)?];
+    const limited = ['retry', 'softTimeLimit', 'timeLimit', 'interruptible'].some((name) => name in options);
+    this.#builder.add({
+      task: task.name,
+      description: task.description,
+      queue: task.queue,
+      args: input ?? null,
+      options,
+      ...(limited ? {} : { policy: task.policy }),
+    });
+    return this.#next();
+  }
+
+  /** Moves the resource by one of its transitions, as a step of its own. */
+  transition(name: T, options: StepOptions<S> = {}): Plan<R, B, S, T, null, Steps> {
+    const after = this.#builder.transition(name, `transition("${name}")`);
+    return this.#own(name, options, { after });
+  }
+
+  /** Sets the runtime state of the resource, as a step of its own. */
+  setRuntimeState(runtimeState: string, options: StepOptions<S> = {}): Plan<R, B, S, T, null, Steps> {
+    return this.#own(`runtime state ${runtimeState}`, { ...options, runtimeAfter: runtimeState }, {});
+  }
+
+  /** Marks the resource as erred with a message. For executors that own nothing; a failure does it by itself. */
+  setErred(message: string, options: StepOptions<S> = {}): Plan<R, B, S, T, null, Steps> {
+    const after = this.#builder.transition('setErred', 'setErred');
+    return this.#own('set erred', options, { after, errorMessage: message });
+  }
+
+  /** Takes the resource from erred back to ok and clears its error. */
+  recover(options: StepOptions<S> = {}): Plan<R, B, S, T, null, Steps> {
+    const after = this.#builder.transition('recover', 'recover');
+    return this.#own('recover', options, { after, errorMessage: '' });
+  }
+
+  /** Deletes the row of the resource; a delete executor does it by itself at its end. */
+  deletion(options: StepOptions<S> = {}): Plan<R, B, S, T, null, Steps> {
+    return this.#own('delete row', { retry: { attempts: 3, delay: '1s' }, ...options }, { deletes: true });
+  }
+
+  /** A pause before the next step, or before the end; no worker is busy meanwhile. */
+  wait(duration: Duration): Plan<R, B, S, T, Previous, Steps> {
+    this.#builder.wait(durationMs(duration, 'wait'));
+    return this;
+  }
+
+  /** Names the result of the last step for mappings further on: `(previous, steps) => steps.name`. */
+  as<const N extends string>(name: N): Plan<R, B, S, T, Previous, Steps & { readonly [K in N]: Previous }> {
+    this.#builder.nameLast(name);
+    return this.#next();
+  }
+
+  #call(
+    task: string,
+    method: string,
+    rest: readonly unknown[],
+    extra: readonly string[],
+  ): Plan<R, B, S, T, never, Steps> {
+    const [args, options] = splitRest(rest);
+    const poll = task === 'reeve.poll' ? parsePoll(options, this.#builder.place(method)) : undefined;
+    const limits = Object.fromEntries(Object.entries(options).filter(([name]) => !extra.includes(name)));
+    const mapped =
+      typeof args === 'function'
+        ? (previous: unknown, steps: unknown) => ({
+            method,
+            args: (args as (previous: unknown, steps: unknown) => unknown)(previous, steps),
+          })
+        : { method, args };
+    this.#builder.add({
+      task,
+      description: method,
+      queue: 'tasks',
+      args: mapped,
+      options: limits,
+      extraOptions: ['save'],
+      policy: parseLimits(limits, this.#builder.place(method), poll ?? null),
+    });
+    return this.#next();
+  }
+
+  #own(
+    description: string,
+    options: StepOptions<S>,
+    effects: { after?: { from: readonly string[]; to: string }; errorMessage?: string; deletes?: boolean },
+  ): Plan<R, B, S, T, null, Steps> {
+    this.#builder.add({ task: 'reeve.effects', description, queue: 'tasks', args: null, options, effects });
+    return this.#next();
+  }
+
+  /** The same plan, one step on: only its type changes. */
+  #next<Result, Named extends object>(): Plan<R, B, S, T, Result, Named> {
+    return this as unknown as Plan<R, B, S, T, Result, Named>;
+  }
+}
+
+type PollRest<Args extends readonly unknown[], Previous, Steps, Options> =
+  | ([] extends Args ? [options: Options] : never)
+  | [args: Given<Args, Previous, Steps>, options: Options];
+
+function splitRest(rest: readonly unknown[]): [unknown, Record<string, unknown>] {
+  const [first, second] = rest;
+  if (Array.isArray(first) || typeof first === 'function') return [first, (second ?? {}) as Record<string, unknown>];
+  return [[], (first ?? {}) as Record<string, unknown>];
+}
+

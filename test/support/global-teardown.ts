@@ -1,0 +1,5 @@
+import { stopTestServers } from './test-servers.ts';
+
+export default async function globalTeardown(): Promise<void> {
+  await stopTestServers();
+}
