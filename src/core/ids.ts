@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { v7 } from 'uuid';
 import { canonicalJson, type JsonValue } from './json.ts';
 
@@ -16,4 +16,9 @@ export function isUuid(text: string): boolean {
 /** The first 32 hexadecimal digits of the SHA-256 of a value's canonical JSON. */
 export function hashJson(value: JsonValue): string {
   return createHash('sha256').update(canonicalJson(value)).digest('hex').slice(0, 32);
+}
+
+/** A token that nobody can guess: who holds it holds the step. */
+export function newClaimToken(): string {
+  return randomUUID();
 }

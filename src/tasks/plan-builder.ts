@@ -18,6 +18,8 @@ export interface PlanSubject {
   readonly begin: Transition | undefined;
   readonly heavy: boolean;
   readonly limits: JsonLimits;
+  /** Built with stand-ins, to see what the plan names: values are neither stored nor checked. */
+  readonly dry?: boolean;
 }
 
 export interface NewStep {
@@ -65,7 +67,7 @@ export class PlanBuilder {
     const problems = unknownOptions(options, [...stepOptionNames, ...(step.extraOptions ?? [])], subject);
     if (problems.length > 0) throw problemsError('PLAN_INVALID', 'A plan is wrong', problems);
     const used = new Set<number>();
-    const args = storeReferences(this.#arguments(step.args), used);
+    const args = this.subject.dry === true ? dryArguments(step.args) : storeReferences(this.#arguments(step.args), used);
     const effects = this.#effects(step, used);
     this.#drafts.push({
       position: this.#drafts.length,
@@ -130,7 +132,7 @@ export class PlanBuilder {
 
   #effects(step: NewStep, used: Set<number>): StepEffects {
     const { options } = step;
-    const saved = options.save?.(referenceTo(ownResult) as never);
+    const saved = this.subject.dry === true ? undefined : options.save?.(referenceTo(ownResult) as never);
     const save = saved === undefined ? undefined : toJson(storeReferences(saved, used), 'Saved fields', this.subject.limits);
     if (save !== undefined && (save === null || typeof save !== 'object' || Array.isArray(save))) {
       throw this.error('"save" gives no object of fields');
@@ -165,4 +167,10 @@ export class PlanBuilder {
     this.#waitMs = 0;
     return waitMs + (options.countdown === undefined ? 0 : durationMs(options.countdown, 'countdown'));
   }
+}
+
+/** Of the arguments of a dry step only the backend method counts, which is always given as such. */
+function dryArguments(args: unknown): unknown {
+  const method: unknown = (args as { readonly method?: unknown } | null)?.method;
+  return typeof method === 'string' ? { method } : null;
 }

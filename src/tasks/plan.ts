@@ -146,10 +146,13 @@ export class Plan<R, B, S extends string, T extends string, Previous, Steps exte
     const limits = Object.fromEntries(Object.entries(options).filter(([name]) => !extra.includes(name)));
     const mapped =
       typeof args === 'function'
-        ? (previous: unknown, steps: unknown) => ({
-            method,
-            args: (args as (previous: unknown, steps: unknown) => unknown)(previous, steps),
-          })
+        ? Object.assign(
+            (previous: unknown, steps: unknown) => ({
+              method,
+              args: (args as (previous: unknown, steps: unknown) => unknown)(previous, steps),
+            }),
+            { method },
+          )
         : { method, args };
     this.#builder.add({
       task,

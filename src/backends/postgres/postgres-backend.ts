@@ -19,7 +19,10 @@ import { sqlStateOf } from './sqlstate.ts';
 const notReadyStates = new Set(['3D000', '55000', '57P03']);
 
 export interface PostgresBackendOptions {
-  /** A user with CREATEDB and CREATEROLE, or a superuser; a function is asked before each call. */
+  /**
+   * A superuser, or a user with CREATEDB and CREATEROLE; a function is asked before each call. It leads to the server
+   * itself: a pooler in transaction mode breaks the locks that keep repeated calls apart.
+   */
   readonly url: string | (() => string | Promise<string>);
   readonly secrets: SecretResolver;
   /** When aborted, calls under way end with its reason; what the server has begun it may still finish. */

@@ -2,7 +2,7 @@ import type { Client } from 'pg';
 import { backendRejected } from '../backend-error.ts';
 import { type ProvisionedDatabase, ownRoleExists, requireOwnDatabase, roleMark } from './ownership.ts';
 
-export const privileges = ['CONNECT', 'CREATE', 'TEMPORARY'] as const;
+const privileges = ['CONNECT', 'CREATE', 'TEMPORARY'] as const;
 
 export type Privilege = (typeof privileges)[number];
 

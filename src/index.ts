@@ -1,0 +1,52 @@
+export { defineReeve, Reeve } from './reeve.ts';
+export type { StartWorkerOptions, WorkerHandle } from './reeve.ts';
+export type { AnyExecutor, QueueOptions, ReeveOptions } from './reeve-options.ts';
+export type { Execute } from './reeve-execute.ts';
+
+export { ReeveError, isReeveError } from './core/errors.ts';
+export type { ErrorCode } from './core/errors.ts';
+export { errorCatalogue } from './core/error-catalogue.ts';
+export type { Duration } from './core/duration.ts';
+export type { Jsonable, JsonValue } from './core/json.ts';
+export type { Logger } from './core/logging.ts';
+export { createLogger } from './core/logging.ts';
+export type { QueueName, QueueRegistry } from './core/queue-names.ts';
+export { defineStates } from './core/state-machine.ts';
+export type { OperationTransitions, StateMachine, Transition } from './core/state-machine.ts';
+
+export { defineResource } from './resources/define-resource.ts';
+export type { BackendContext, ResourceDefinition } from './resources/define-resource.ts';
+export { lifecycle } from './resources/lifecycle.ts';
+export { Resource } from './resources/resource.ts';
+export { resourceColumns } from './resources/resource-columns.ts';
+
+export { defineBackgroundTask, defineTask, signature } from './tasks/define-task.ts';
+export type { Signature, TaskDefinition } from './tasks/define-task.ts';
+export type { TaskContext } from './tasks/task-context.ts';
+export type { Plan } from './tasks/plan.ts';
+
+export {
+  defineActionExecutor,
+  defineCreateExecutor,
+  defineDeleteExecutor,
+  defineExecutor,
+  defineUpdateExecutor,
+  involve,
+} from './executors/define-executor.ts';
+export type { ExecutorDefinition } from './executors/executor-definition.ts';
+export type { ExecuteOptions } from './executors/execute-options.ts';
+export { chain } from './executors/task-executor.ts';
+export type { Chain } from './executors/task-executor.ts';
+
+export { backendNotFound, backendRejected, backendUnavailable } from './backends/backend-error.ts';
+export { EnvironmentSecrets } from './backends/secrets.ts';
+export type { SecretResolver } from './backends/secrets.ts';
+export { FileSecrets } from './backends/file-secrets.ts';
+export { PostgresBackend } from './backends/postgres/postgres-backend.ts';
+export type { ProvisionedDatabase } from './backends/postgres/ownership.ts';
+
+export type { ExecutionChange, ExecutionOutcome } from './executions/await-execution.ts';
+export type { AttemptView, ExecutionView, StepView } from './executions/read-executions.ts';
+export type { Scheduled } from './executions/schedule-execution.ts';
+export { ledgerEntities } from './executions/ledger-entities.ts';
+export { reeveMigrations } from './executions/migrations/all-migrations.ts';

@@ -1,0 +1,156 @@
+import type { DataSource } from 'typeorm';
+import { problemsError } from './core/errors.ts';
+import { JSON_LIMITS, type JsonLimits } from './core/json.ts';
+import type { Logger, LogLevel } from './core/logging.ts';
+import { didYouMean } from './core/nearest-name.ts';
+import { nameProblems, unknownOptions } from './core/options.ts';
+import { builtInQueues, type QueueName } from './core/queue-names.ts';
+import { checkedSchema } from './executions/ledger-pool.ts';
+import type { ExecutorDefinition, ExecutorKind } from './executors/executor-definition.ts';
+import { registrationProblems } from './executors/registration-problems.ts';
+import type { ResourceDefinition } from './resources/define-resource.ts';
+import type { TaskDefinition } from './tasks/define-task.ts';
+import { durationMs, type Duration } from './core/duration.ts';
+import { parseTiming, type Timing, type TimingOptions } from './workers/worker-options.ts';
+
+export interface QueueOptions {
+  /** How many steps of this queue one worker process runs at once: 1 to 1000. */
+  readonly concurrency?: number;
+}
+
+/** Any executor, whatever its resource and input are. */
+export type AnyExecutor = ExecutorDefinition<never, unknown, ExecutorKind>;
+
+export interface ReeveOptions {
+  /** The application's TypeORM DataSource on PostgreSQL 15 or newer. It is initialised on first use if it is not yet. */
+  readonly dataSource: DataSource;
+  /** Where Redis is. Absent or empty: BullMQ keeps its jobs in PostgreSQL. */
+  readonly redis?: string | undefined;
+  /** The queues that exist beside the built-in ones, and the concurrency of each. */
+  readonly queues?: Readonly<Partial<Record<QueueName, QueueOptions>>>;
+  readonly executors?: readonly AnyExecutor[];
+  /** Tasks that plans use or that run alone. */
+  readonly tasks?: readonly TaskDefinition<never>[];
+  /** Resources that no executor names. */
+  readonly resources?: readonly ResourceDefinition<never, unknown, string, never>[];
+  /** The schema of the ledger. Default `reeve`. */
+  readonly schema?: string;
+  /** The schema of BullMQ's own tables, where PostgreSQL is the broker. Default `reeve_broker`. */
+  readonly brokerSchema?: string;
+  readonly timing?: TimingOptions;
+  readonly limits?: Partial<JsonLimits>;
+  /** How long starting an operation waits for a rival's open transaction. Default `1s`. */
+  readonly lockTimeout?: Duration;
+  /** How long a stopping worker waits for the steps that it runs. Default `25s`. */
+  readonly drain?: Duration;
+  /** The most connections of the engine's own pool to PostgreSQL. Default 10. */
+  readonly poolSize?: number;
+  readonly logger?: Logger;
+  /** Used when no logger is given. Default `info`. */
+  readonly logLevel?: LogLevel;
+}
+
+export interface ResolvedOptions {
+  readonly dataSource: DataSource;
+  readonly redis: string | undefined;
+  readonly queues: Readonly<Record<string, number>>;
+  readonly executors: readonly ExecutorDefinition[];
+  readonly tasks: readonly TaskDefinition<never>[];
+  readonly resources: readonly ResourceDefinition[];
+  readonly schema: string;
+  readonly brokerSchema: string;
+  readonly timing: Timing;
+  readonly limits: JsonLimits;
+  readonly lockTimeoutMs: number;
+  readonly drainMs: number;
+  readonly poolSize: number;
+  readonly logger: Logger | undefined;
+  readonly logLevel: LogLevel;
+}
+
+const knownOptions = [
+  'dataSource',
+  'redis',
+  'queues',
+  'executors',
+  'tasks',
+  'resources',
+  'schema',
+  'brokerSchema',
+  'timing',
+  'limits',
+  'lockTimeout',
+  'drain',
+  'poolSize',
+  'logger',
+  'logLevel',
+];
+
+const defaultConcurrency: Readonly<Record<string, number>> = { tasks: 10, heavy: 2, background: 5, verbs: 4 };
+
+/** @throws CONFIGURATION_INVALID with all problems of the options and of everything that is registered by them. */
+export function parseOptions(options: ReeveOptions): ResolvedOptions {
+  const problems = unknownOptions(options, knownOptions, 'defineReeve');
+  const executors = (options.executors ?? []) as unknown as readonly ExecutorDefinition[];
+  const tasks = options.tasks ?? [];
+  const extra = (options.resources ?? []) as unknown as readonly ResourceDefinition[];
+  const queues = parseQueues(options.queues ?? {}, problems);
+  const resources = [...new Set([...executors.flatMap((executor) => executor.resource ?? []), ...extra])];
+  problems.push(
+    ...duplicates('executor', executors),
+    ...duplicates('task', tasks),
+    ...duplicates('resource', resources),
+    ...tasks.filter((task) => !Object.hasOwn(queues, task.queue)).map((task) => unknownQueue(task, queues)),
+    ...executors.flatMap((executor) => registrationProblems(executor, { queues: Object.keys(queues), tasks })),
+  );
+  if (options.dataSource?.options?.type !== 'postgres') {
+    problems.push('dataSource is missing or not of type "postgres"; pass a TypeORM DataSource');
+  }
+  const poolSize = options.poolSize ?? 10;
+  if (!Number.isInteger(poolSize) || poolSize < 2) problems.push(`poolSize is ${poolSize}; use a whole number from 2`);
+  if (problems.length > 0) throw problemsError('CONFIGURATION_INVALID', 'The configuration of Reeve is wrong', problems);
+  return {
+    dataSource: options.dataSource,
+    redis: options.redis === '' ? undefined : options.redis,
+    queues,
+    executors,
+    tasks,
+    resources,
+    schema: checkedSchema(options.schema ?? 'reeve'),
+    brokerSchema: checkedSchema(options.brokerSchema ?? 'reeve_broker'),
+    timing: parseTiming(options.timing ?? {}),
+    limits: { ...JSON_LIMITS, ...options.limits },
+    lockTimeoutMs: durationMs(options.lockTimeout ?? '1s', 'lockTimeout'),
+    drainMs: durationMs(options.drain ?? '25s', 'drain'),
+    poolSize,
+    logger: options.logger,
+    logLevel: options.logLevel ?? 'info',
+  };
+}
+
+function parseQueues(given: Readonly<Record<string, QueueOptions | undefined>>, problems: string[]): Record<string, number> {
+  const queues: Record<string, number> = {};
+  for (const name of new Set([...builtInQueues, ...Object.keys(given)])) {
+    const options = given[name] ?? {};
+    const subject = `queue "${name}"`;
+    problems.push(...nameProblems(name, subject), ...unknownOptions(options, ['concurrency'], subject));
+    const concurrency = options.concurrency ?? defaultConcurrency[name] ?? 10;
+    if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 1_000) {
+      problems.push(`${subject} has concurrency ${concurrency}; use 1 to 1000`);
+    }
+    queues[name] = concurrency;
+  }
+  return queues;
+}
+
+function duplicates(what: string, named: readonly { readonly name: string }[]): string[] {
+  const byName = Map.groupBy(named, (item) => item.name);
+  return [...byName].filter(([, items]) => items.length > 1).map(([name, items]) => {
+    return `${what} "${name}" is registered ${items.length} times; names must be unique`;
+  });
+}
+
+function unknownQueue(task: TaskDefinition<never>, queues: Readonly<Record<string, number>>): string {
+  const hint = didYouMean(task.queue, Object.keys(queues));
+  return `task "${task.name}" names the queue "${task.queue}", which is not configured${hint}`;
+}

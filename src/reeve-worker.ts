@@ -1,0 +1,125 @@
+import { problemsError } from './core/errors.ts';
+import type { Logger } from './core/logging.ts';
+import { didYouMean } from './core/nearest-name.ts';
+import type { FinishAnswer } from './executions/finish-step.ts';
+import { Reconciler } from './queues/reconciler.ts';
+import type { Relay } from './queues/relay.ts';
+import { DueLoop } from './workers/due-loop.ts';
+import { Reaper } from './workers/reaper.ts';
+import { WorkerPool, type WorkerPoolOptions } from './workers/worker-pool.ts';
+import type { ResolvedOptions } from './reeve-options.ts';
+import { packageVersion } from './core/package-version.ts';
+
+export interface WorkerServiceOptions
+  extends Omit<WorkerPoolOptions, 'queues' | 'timing' | 'version' | 'limits' | 'onFinished'> {
+  readonly relay: Relay;
+  readonly options: ResolvedOptions;
+  readonly logger: Logger;
+  readonly onEnded: (executionId: string) => void;
+}
+
+/**
+ * The workers of one process, with the loops that heal: relay, due loop, reaper and reconciler start with the first
+ * worker and stop after the last. Every worker process has them, so there is no single one to lose.
+ */
+export class WorkerService {
+  readonly #options: WorkerServiceOptions;
+  readonly #due: DueLoop;
+  readonly #reaper: Reaper;
+  readonly #reconciler: Reconciler;
+  readonly #pools = new Set<WorkerPool>();
+
+  constructor(options: WorkerServiceOptions) {
+    this.#options = options;
+    const { pool, writes, broker, logger } = options;
+    const { timing, queues } = options.options;
+    const nudge = (): void => options.relay.nudge();
+    this.#due = new DueLoop({ connection: pool, logger, intervalMs: timing.dueMs, nudge });
+    this.#reaper = new Reaper({
+      pool,
+      writes,
+      logger,
+      intervalMs: timing.reaperMs,
+      leaseMs: timing.leaseMs,
+      maxCrashes: timing.maxCrashes,
+      nudge: () => this.#due.wake(),
+    });
+    this.#reconciler = new Reconciler({
+      connection: pool,
+      broker,
+      queues: Object.keys(queues),
+      logger,
+      intervalMs: timing.reconcilerMs,
+      graceMs: timing.graceMs,
+      nudge,
+    });
+  }
+
+  /** @throws CONFIGURATION_INVALID for a queue that is not configured or a concurrency out of range. */
+  async start(wanted: {
+    readonly queues?: readonly string[] | Readonly<Record<string, number>>;
+    readonly concurrency?: number;
+  }): Promise<{ id: string; stop(): Promise<void> }> {
+    const { options, relay } = this.#options;
+    const queues = chosenQueues(wanted, options.queues);
+    const pool = new WorkerPool({
+      ...this.#options,
+      queues,
+      timing: options.timing,
+      limits: options.limits,
+      version: packageVersion(),
+      onFinished: (answer, step) => this.#finished(answer, step.executionId),
+    });
+    this.#pools.add(pool);
+    relay.start();
+    this.#due.start();
+    this.#reaper.start();
+    this.#reconciler.start();
+    await pool.start();
+    return { id: pool.id, stop: () => this.#stopPool(pool) };
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#pools].map((pool) => this.#stopPool(pool)));
+    await Promise.all([this.#due.stop(), this.#reaper.stop(), this.#reconciler.stop()]);
+  }
+
+  async #stopPool(pool: WorkerPool): Promise<void> {
+    await pool.stop(this.#options.options.drainMs);
+    this.#pools.delete(pool);
+  }
+
+  #finished(answer: FinishAnswer, executionId: string): void {
+    if (answer.kind !== 'finished') return;
+    if (answer.ready.length > 0) this.#options.relay.nudge();
+    if (['retry', 'again', 'crashed', 'released'].includes(answer.outcome.kind)) this.#due.wake();
+    else if (answer.ready.length === 0 && answer.executionEnded === undefined) this.#due.wake();
+    if (answer.executionEnded !== undefined) this.#options.onEnded(executionId);
+  }
+}
+
+function chosenQueues(
+  wanted: { readonly queues?: readonly string[] | Readonly<Record<string, number>>; readonly concurrency?: number },
+  configured: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const names = wanted.queues === undefined ? Object.keys(configured) : undefined;
+  const given = names ?? wanted.queues ?? [];
+  const chosen: Record<string, number> = {};
+  if (isList(given)) for (const name of given) chosen[name] = wanted.concurrency ?? configured[name] ?? 1;
+  else Object.assign(chosen, given);
+  const problems = Object.entries(chosen).flatMap(([name, concurrency]) => [
+    ...(Object.hasOwn(configured, name)
+      ? []
+      : [`queue "${name}" is not configured${didYouMean(name, Object.keys(configured))}`]),
+    ...(Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= 1_000
+      ? []
+      : [`queue "${name}" has concurrency ${concurrency}; use 1 to 1000`]),
+  ]);
+  if (Object.keys(chosen).length === 0) problems.push('no queue is named');
+  if (problems.length > 0) throw problemsError('CONFIGURATION_INVALID', 'The worker cannot start', problems);
+  return chosen;
+}
+
+function isList(value: readonly string[] | Readonly<Record<string, number>>): value is readonly string[] {
+  return Array.isArray(value);
+}

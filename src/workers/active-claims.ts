@@ -1,0 +1,59 @@
+import { ReeveError } from '../core/errors.ts';
+import type { ClaimedStep } from '../executions/claimed-step.ts';
+
+/** Why the signal of a running step was aborted. */
+export type AbortCause = 'soft-limit' | 'hard-limit' | 'lost' | 'shutdown' | 'failing';
+
+const messages: Record<AbortCause, string> = {
+  'soft-limit': 'the soft time limit of the step is over',
+  'hard-limit': 'the time limit of the step is over',
+  lost: 'the step was taken over by another worker',
+  shutdown: 'the worker shuts down and the step may be interrupted',
+  failing: 'another step of the execution has failed',
+};
+
+/** One step that this process runs now. */
+export class ActiveClaim {
+  readonly step: ClaimedStep;
+  readonly #abort = new AbortController();
+  #cause: AbortCause | undefined;
+
+  constructor(step: ClaimedStep) {
+    this.step = step;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  get cause(): AbortCause | undefined {
+    return this.#cause;
+  }
+
+  /** Aborts the signal; the first cause stays, except that a lost step is lost whatever came before. */
+  abort(cause: AbortCause): void {
+    if (this.#cause === undefined || cause === 'lost') this.#cause = cause;
+    this.#abort.abort(new ReeveError('TASK_TIMED_OUT', messages[cause], { retryable: true }));
+  }
+}
+
+/** The steps that this process runs now: what the heartbeat renews and a shutdown waits for. */
+export class ActiveClaims {
+  readonly #claims = new Map<string, ActiveClaim>();
+
+  get size(): number {
+    return this.#claims.size;
+  }
+
+  add(claim: ActiveClaim): void {
+    this.#claims.set(claim.step.token, claim);
+  }
+
+  remove(claim: ActiveClaim): void {
+    this.#claims.delete(claim.step.token);
+  }
+
+  list(): readonly ActiveClaim[] {
+    return [...this.#claims.values()];
+  }
+}

@@ -1,0 +1,84 @@
+import { ReeveError } from '../core/errors.ts';
+import type { Logger } from '../core/logging.ts';
+import { storeError } from '../core/stored-error.ts';
+import { finishStep, type FinishAnswer } from '../executions/finish-step.ts';
+import { CommitUnknown, type LedgerPool } from '../executions/ledger-pool.ts';
+import type { ResourceWrites } from '../executions/resource-writes.ts';
+import { isConnectionError, sqlState } from '../executions/sql-state.ts';
+import { isAttemptRecorded } from '../executions/sql/record-attempt.ts';
+import type { StepOutcome } from '../executions/step-outcome.ts';
+import type { ActiveClaim } from './active-claims.ts';
+import { outcomeOfStoredError } from './decide-outcome.ts';
+
+export interface CompletionEnvironment {
+  readonly pool: LedgerPool;
+  readonly writes: ResourceWrites;
+  readonly logger: Logger;
+}
+
+/**
+ * Writes the outcome of an attempt, as often as it takes. A lost connection is waited out while the heartbeat holds
+ * the lease; after a COMMIT without an answer the attempt row tells whether the completion is there. What the database
+ * refuses to store (a constraint on the user's row) becomes a failure of the attempt, which can always be stored.
+ */
+export async function completeStep(
+  claim: ActiveClaim,
+  outcome: StepOutcome,
+  environment: CompletionEnvironment,
+): Promise<FinishAnswer> {
+  const { pool, writes, logger } = environment;
+  let current = outcome;
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await finishStep(pool, writes, claim.step, current);
+    } catch (error) {
+      if (error instanceof CommitUnknown) {
+        if (await isRecorded(claim, environment)) return { kind: 'finished', outcome: current, ready: [] };
+        continue;
+      }
+      if (isConnectionError(error)) {
+        logger.debug({ event: 'step.completion.waits', err: storeError(error) }, 'the ledger does not answer; trying again');
+      } else {
+        current = refusedOutcome(claim, current, error);
+      }
+      if (claim.cause === 'lost') return { kind: 'stale' };
+      await pause(tries);
+    }
+  }
+}
+
+function refusedOutcome(claim: ActiveClaim, outcome: StepOutcome, error: unknown): StepOutcome {
+  const stored = storeError(error, 'FINALISER_FAILED');
+  const state = sqlState(error);
+  if (outcome.kind === 'succeeded') {
+    const refused = new ReeveError(
+      'FINALISER_FAILED',
+      `the completion of step ${claim.step.position + 1} "${claim.step.description}" was refused${state === undefined ? '' : ` (SQLSTATE ${state})`}: ${stored.message}`,
+      { cause: error },
+    );
+    return outcomeOfStoredError(claim.step, { ...storeError(refused), permanent: false });
+  }
+  if (outcome.kind === 'failed' && outcome.error.code === 'FINALISER_FAILED' && outcome.error.traceback === '') throw error;
+  const message = `the failure could not be stored${state === undefined ? '' : ` (SQLSTATE ${state})`}`;
+  return {
+    kind: 'failed',
+    error: { code: 'FINALISER_FAILED', message, traceback: '', retryable: false, permanent: true },
+  };
+}
+
+async function isRecorded(claim: ActiveClaim, environment: CompletionEnvironment): Promise<boolean> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await isAttemptRecorded(environment.pool, claim.step);
+    } catch (error) {
+      if (!isConnectionError(error) || claim.cause === 'lost') throw error;
+      await pause(tries);
+    }
+  }
+}
+
+async function pause(tries: number): Promise<void> {
+  await new Promise((resolve) => {
+    setTimeout(resolve, Math.min(50 * 2 ** Math.min(tries, 6), 2_000));
+  });
+}

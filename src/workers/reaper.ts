@@ -1,0 +1,84 @@
+import { ReeveError } from '../core/errors.ts';
+import { Loop } from '../core/loop.ts';
+import type { Logger } from '../core/logging.ts';
+import { storeError } from '../core/stored-error.ts';
+import type { ClaimedStep } from '../executions/claimed-step.ts';
+import { finishStep } from '../executions/finish-step.ts';
+import type { LedgerPool } from '../executions/ledger-pool.ts';
+import type { ResourceWrites } from '../executions/resource-writes.ts';
+import { listExpiredSteps } from '../executions/sql/list-expired-steps.ts';
+import type { StepOutcome } from '../executions/step-outcome.ts';
+import { stepLogger } from './step-log.ts';
+
+export interface ReaperOptions {
+  readonly pool: LedgerPool;
+  readonly writes: ResourceWrites;
+  readonly logger: Logger;
+  readonly intervalMs: number;
+  readonly leaseMs: number;
+  readonly maxCrashes: number;
+  readonly nudge: () => void;
+}
+
+const batchSize = 100;
+
+/**
+ * Ends the claims of workers that gave no sign of life for a whole lease: the step goes on elsewhere at once, without
+ * using up an attempt, until it has lost its worker `maxCrashes` times.
+ *
+ * Any number of reapers may run: each claim is ended by its token, and the lease is looked at again under the lock. After
+ * an outage of the database, or when it has just started, a reaper waits a whole lease, so that live workers can renew
+ * theirs first.
+ */
+export class Reaper {
+  readonly #options: ReaperOptions;
+  readonly #loop: Loop;
+  #notBefore = 0;
+
+  constructor(options: ReaperOptions) {
+    this.#options = options;
+    this.#loop = new Loop({
+      name: 'reaper',
+      logger: options.logger,
+      intervalMs: options.intervalMs,
+      round: () => this.#round(),
+      onFailure: () => {
+        this.#notBefore = performance.now() + options.leaseMs;
+      },
+    });
+  }
+
+  start(): void {
+    this.#loop.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#loop.stop();
+  }
+
+  async #round(): Promise<number | undefined> {
+    const { pool, nudge } = this.#options;
+    const waitMs = this.#notBefore - performance.now();
+    if (waitMs > 0) return waitMs;
+    const expired = await listExpiredSteps(pool, batchSize);
+    for (const step of expired) await this.#reap(step);
+    if (expired.length > 0) nudge();
+    return expired.length === batchSize ? 0 : undefined;
+  }
+
+  async #reap(step: ClaimedStep): Promise<void> {
+    const { pool, writes, logger, maxCrashes } = this.#options;
+    const crashes = step.crashes + 1;
+    const error = storeError(
+      new ReeveError(
+        'TASK_CRASHED',
+        `the worker ${step.workerId ?? ''} that ran step ${step.position + 1} "${step.description}" died or hung (${crashes} of ${maxCrashes})`,
+      ),
+    );
+    const outcome: StepOutcome =
+      crashes >= maxCrashes ? { kind: 'failed', error } : { kind: 'crashed', error, delayMs: 0 };
+    const answer = await finishStep(pool, writes, step, outcome, { expiredOnly: true });
+    if (answer.kind === 'stale') return;
+    stepLogger(logger, step).warn({ event: 'step.reaped', worker: step.workerId, crashes }, error.message);
+  }
+}

@@ -1,0 +1,115 @@
+import { ReeveError } from '../core/errors.ts';
+import { formatMs } from '../core/duration.ts';
+import type { Logger } from '../core/logging.ts';
+import { storableText } from '../core/stored-error.ts';
+import type { Connection } from '../executions/connection.ts';
+import { setProgress } from '../executions/sql/set-progress.ts';
+import { resolveReferences } from '../executions/step-references.ts';
+import type { ResourceRegistry } from '../resources/resource-registry.ts';
+import type { HandlerAnswer, StepHandler, StepRun } from '../tasks/step-handler.ts';
+import type { TaskContext } from '../tasks/task-context.ts';
+import type { ActiveClaim } from './active-claims.ts';
+
+export interface RunEnvironment {
+  readonly connection: Connection;
+  readonly resources: ResourceRegistry;
+  readonly logger: Logger;
+}
+
+/**
+ * Runs the handler of a claimed step within its limits. At the soft limit the signal is aborted; at the hard limit the
+ * attempt is over, whatever the code still does: its token is spent, so nothing of it can be written.
+ */
+export async function runHandler(
+  claim: ActiveClaim,
+  handler: StepHandler,
+  environment: RunEnvironment,
+): Promise<HandlerAnswer> {
+  const { softTimeLimitMs, timeLimitMs } = claim.step.policy;
+  const timers: NodeJS.Timeout[] = [];
+  if (softTimeLimitMs !== null) timers.push(setTimeout(() => claim.abort('soft-limit'), softTimeLimitMs));
+  const overdue = new Promise<never>((_resolve, reject) => {
+    if (timeLimitMs === null) return;
+    timers.push(
+      setTimeout(() => {
+        claim.abort('hard-limit');
+        reject(timedOut(claim, timeLimitMs));
+      }, timeLimitMs),
+    );
+  });
+  try {
+    const answer = handler(stepRun(claim, environment));
+    answer.catch(() => undefined);
+    return await Promise.race([answer, overdue]);
+  } catch (error) {
+    if (claim.cause === 'soft-limit' && softTimeLimitMs !== null && error === claim.signal.reason) {
+      throw timedOut(claim, softTimeLimitMs);
+    }
+    throw error;
+  } finally {
+    for (const timer of timers) clearTimeout(timer);
+  }
+}
+
+/** Neither passing nor lasting: tried again exactly where the step has a retry policy of its own. */
+function timedOut(claim: ActiveClaim, limitMs: number): Error {
+  const error = new ReeveError(
+    'TASK_TIMED_OUT',
+    `step ${claim.step.position + 1} "${claim.step.description}" did not end within ${formatMs(limitMs)}`,
+  );
+  return Object.defineProperty(error, 'retryable', { value: undefined });
+}
+
+function stepRun(claim: ActiveClaim, environment: RunEnvironment): StepRun {
+  const { step } = claim;
+  const { resources, logger } = environment;
+  const subject = `step ${step.position + 1} "${step.description}"`;
+  const args = resolveReferences(step.args, (position) => step.results[String(position)], subject);
+  const context = taskContext(claim, environment);
+  return {
+    step,
+    args,
+    context,
+    async loadResource() {
+      const ref = context.resource;
+      if (ref === null) throw new ReeveError('EXECUTION_CORRUPT', `${subject} needs a resource and has none`);
+      const row = await resources.load(ref);
+      if (row !== undefined) return row;
+      throw new ReeveError('RESOURCE_LOST', `${ref.type} ${ref.id} was deleted by hand before ${subject} ran`);
+    },
+    loadBackend(resource) {
+      const type = step.resourceType ?? '';
+      const { definition } = resources.get(type);
+      if (definition.backend === undefined) {
+        throw new ReeveError('PLAN_INVALID', `${subject} calls a backend, but resource "${type}" declares none`);
+      }
+      return definition.backend(resource, {
+        signal: claim.signal,
+        logger,
+        idempotencyKey: context.idempotencyKey,
+        fence: step.fence,
+      });
+    },
+  };
+}
+
+function taskContext(claim: ActiveClaim, environment: RunEnvironment): TaskContext {
+  const { step } = claim;
+  const resource =
+    step.resourceType === null || step.resourceId === null ? null : { type: step.resourceType, id: step.resourceId };
+  return {
+    signal: claim.signal,
+    logger: environment.logger,
+    executionId: step.executionId,
+    position: step.position,
+    attempt: step.attempt,
+    idempotencyKey: `${step.executionId}:${step.position}`,
+    fence: step.fence,
+    context: step.context,
+    resource,
+    async progress(percent, note = '') {
+      const bounded = Math.min(100, Math.max(0, Number.isFinite(percent) ? percent : 0));
+      await setProgress(environment.connection, step, { percent: bounded, note: storableText(note, 1_000) });
+    },
+  };
+}

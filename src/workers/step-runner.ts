@@ -1,0 +1,127 @@
+import type { JsonLimits } from '../core/json.ts';
+import type { Logger } from '../core/logging.ts';
+import { storeError } from '../core/stored-error.ts';
+import { takeStep } from '../executions/claim-step.ts';
+import type { ClaimedStep } from '../executions/claimed-step.ts';
+import type { FinishAnswer } from '../executions/finish-step.ts';
+import type { LedgerPool } from '../executions/ledger-pool.ts';
+import type { ResourceWrites } from '../executions/resource-writes.ts';
+import { isConnectionError } from '../executions/sql-state.ts';
+import type { StepOutcome } from '../executions/step-outcome.ts';
+import type { TaskRegistry } from '../executors/task-registry.ts';
+import { newClaimToken } from '../core/ids.ts';
+import type { StepJob } from '../queues/job.ts';
+import type { ResourceRegistry } from '../resources/resource-registry.ts';
+import { ActiveClaim, type ActiveClaims } from './active-claims.ts';
+import { completeStep } from './complete-step.ts';
+import { outcomeOfAnswer, outcomeOfError } from './decide-outcome.ts';
+import { runHandler } from './run-handler.ts';
+import { stepLogger, logOutcome } from './step-log.ts';
+
+export interface StepRunnerOptions {
+  readonly pool: LedgerPool;
+  readonly writes: ResourceWrites;
+  readonly resources: ResourceRegistry;
+  readonly tasks: TaskRegistry;
+  readonly claims: ActiveClaims;
+  readonly limits: JsonLimits;
+  readonly workerId: string;
+  readonly leaseMs: number;
+  readonly logger: Logger;
+  /** Called after a completion, with what it made ready or ended. */
+  readonly onFinished: (answer: FinishAnswer, step: ClaimedStep) => void;
+}
+
+/** An attempt as it passes through its stages: claim → resolve → run with limits → outcome → complete. */
+export class StepRunner {
+  readonly #options: StepRunnerOptions;
+  readonly #taskNames: readonly string[];
+  readonly #unknownTasks = new Set<string>();
+
+  constructor(options: StepRunnerOptions) {
+    this.#options = options;
+    this.#taskNames = options.tasks.allNames();
+  }
+
+  /**
+   * Does what a job asks for, if it may still be done. Returns normally for everything that is decided in the ledger,
+   * failures of the step included; throws only when the ledger did not answer.
+   */
+  async run(job: StepJob): Promise<void> {
+    const claim = await this.#claim(job);
+    if (claim === undefined) return;
+    const { step } = claim.claim;
+    this.#options.claims.add(claim.claim);
+    const logger = stepLogger(this.#options.logger, step);
+    try {
+      const outcome =
+        claim.beginFailure === undefined
+          ? await this.#attempt(claim.claim, logger)
+          : outcomeOfError(step, claim.beginFailure);
+      if (claim.claim.cause === 'lost') {
+        logger.warn({ event: 'step.lost' }, 'another worker has the step; nothing of this attempt was written');
+        return;
+      }
+      const answer = await completeStep(claim.claim, outcome, { ...this.#options, logger });
+      logOutcome(logger, step, answer);
+      this.#options.onFinished(answer, step);
+    } finally {
+      this.#options.claims.remove(claim.claim);
+    }
+  }
+
+  async #claim(job: StepJob): Promise<{ claim: ActiveClaim; beginFailure?: Error } | undefined> {
+    const { pool, writes, workerId, leaseMs, logger } = this.#options;
+    const token = newClaimToken();
+    const params = {
+      executionId: job.execution,
+      position: job.position,
+      delivery: job.delivery,
+      token,
+      workerId,
+      leaseMs,
+      tasks: this.#taskNames,
+    };
+    const answer = await this.#untilAnswered(() => takeStep(pool, writes, params));
+    if (answer.kind === 'claimed') {
+      const claim = new ActiveClaim(answer.step);
+      return answer.beginFailure === undefined ? { claim } : { claim, beginFailure: answer.beginFailure };
+    }
+    if (answer.kind === 'unknown-task' && !this.#unknownTasks.has(answer.task)) {
+      this.#unknownTasks.add(answer.task);
+      logger.warn(
+        { event: 'task.unknown', task: answer.task, execution: job.execution, step: job.position },
+        `task "${answer.task}" is not registered on this worker; its steps stay in the ledger for a worker that knows it`,
+      );
+    }
+    return undefined;
+  }
+
+  async #attempt(claim: ActiveClaim, logger: Logger): Promise<StepOutcome> {
+    const { step } = claim;
+    const { pool, resources, tasks, limits } = this.#options;
+    try {
+      const handler = tasks.handler(step.task);
+      const answer = await runHandler(claim, handler, { connection: pool, resources, logger });
+      return outcomeOfAnswer(step, answer, limits);
+    } catch (error) {
+      if (claim.cause === 'shutdown') return { kind: 'released' };
+      return outcomeOfError(step, error);
+    }
+  }
+
+  /** A claim without an answer is asked again with the same token, so that it is never acknowledged by mistake. */
+  async #untilAnswered<T>(ask: () => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (!isConnectionError(error) || tries >= 20) throw error;
+        this.#options.logger.debug({ event: 'step.claim.waits', err: storeError(error) }, 'the ledger does not answer');
+        await new Promise((resolve) => {
+          setTimeout(resolve, Math.min(50 * 2 ** tries, 2_000));
+        });
+      }
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import { durationMs, type Duration } from '../core/duration.ts';
+import { problemsError } from '../core/errors.ts';
+
+/** The times by which a crash heals. Shorter ones heal sooner and cost more statements. */
+export interface TimingOptions {
+  /** How long a worker holds a step without a sign of life. Default `30s`. A dead worker's steps go on after it. */
+  readonly lease?: Duration;
+  /** How often a process renews its leases. Default a third of the lease. */
+  readonly heartbeat?: Duration;
+  /** How often expired leases are looked for. Default `5s`. */
+  readonly reaper?: Duration;
+  /** How often the relay looks for unpublished steps without being asked. Default `1s`. */
+  readonly relay?: Duration;
+  /** The longest pause of the due loop; it wakes by itself for the next due time. Default `1s`. */
+  readonly due?: Duration;
+  /** How often ledger and broker are compared. Default `10s`. */
+  readonly reconciler?: Duration;
+  /** How long a published step is given before it is asked for. Default `30s`. */
+  readonly grace?: Duration;
+  /** How often a step may lose its worker before it is failed. Default 3. */
+  readonly maxCrashes?: number;
+}
+
+export interface Timing {
+  readonly leaseMs: number;
+  readonly heartbeatMs: number;
+  readonly reaperMs: number;
+  readonly relayMs: number;
+  readonly dueMs: number;
+  readonly reconcilerMs: number;
+  readonly graceMs: number;
+  readonly maxCrashes: number;
+}
+
+/** @throws CONFIGURATION_INVALID with all problems: a heartbeat that is not well below the lease, a bad duration. */
+export function parseTiming(options: TimingOptions): Timing {
+  const leaseMs = durationMs(options.lease ?? '30s', 'timing.lease');
+  const timing: Timing = {
+    leaseMs,
+    heartbeatMs: options.heartbeat === undefined ? leaseMs / 3 : durationMs(options.heartbeat, 'timing.heartbeat'),
+    reaperMs: durationMs(options.reaper ?? '5s', 'timing.reaper'),
+    relayMs: durationMs(options.relay ?? '1s', 'timing.relay'),
+    dueMs: durationMs(options.due ?? '1s', 'timing.due'),
+    reconcilerMs: durationMs(options.reconciler ?? '10s', 'timing.reconciler'),
+    graceMs: durationMs(options.grace ?? '30s', 'timing.grace'),
+    maxCrashes: options.maxCrashes ?? 3,
+  };
+  const problems: string[] = [];
+  if (timing.leaseMs < 500) problems.push(`timing.lease is ${timing.leaseMs} ms; use at least 500 ms`);
+  if (timing.heartbeatMs > timing.leaseMs / 2) {
+    problems.push(`timing.heartbeat is ${timing.heartbeatMs} ms; use at most half of the lease of ${timing.leaseMs} ms`);
+  }
+  if (!Number.isInteger(timing.maxCrashes) || timing.maxCrashes < 1) {
+    problems.push(`timing.maxCrashes is ${timing.maxCrashes}; use a whole number from 1`);
+  }
+  if (problems.length > 0) throw problemsError('CONFIGURATION_INVALID', 'The timing is wrong', problems);
+  return timing;
+}

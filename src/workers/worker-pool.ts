@@ -1,0 +1,118 @@
+import { hostname } from 'node:os';
+import { newId } from '../core/ids.ts';
+import type { Logger } from '../core/logging.ts';
+import { insertWorker, updateWorker } from '../executions/sql/worker-rows.ts';
+import type { Broker, JobWorker } from '../queues/broker.ts';
+import { parseStepJob } from '../queues/job.ts';
+import { ActiveClaims } from './active-claims.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { StepRunner, type StepRunnerOptions } from './step-runner.ts';
+import type { Timing } from './worker-options.ts';
+
+export interface WorkerPoolOptions extends Omit<StepRunnerOptions, 'claims' | 'workerId' | 'leaseMs'> {
+  readonly broker: Broker;
+  readonly engineId: string;
+  readonly version: string;
+  /** The queues that this pool serves, and no others, each with its concurrency. */
+  readonly queues: Readonly<Record<string, number>>;
+  readonly timing: Timing;
+}
+
+/**
+ * Serves chosen queues until it is stopped.
+ *
+ * A stop finishes what runs and takes nothing new. Steps that agreed to be interrupted go back at once, and their
+ * attempt is not counted; after the drain time the others are left to their lease, so that another worker has them soon.
+ */
+export class WorkerPool {
+  readonly id = newId();
+  readonly #options: WorkerPoolOptions;
+  readonly #claims = new ActiveClaims();
+  readonly #heartbeat: Heartbeat;
+  readonly #runner: StepRunner;
+  readonly #logger: Logger;
+  #workers: JobWorker[] = [];
+  #state: 'ready' | 'draining' = 'ready';
+  #stopped: Promise<void> | undefined;
+
+  constructor(options: WorkerPoolOptions) {
+    this.#options = options;
+    this.#logger = options.logger.child({ worker: this.id });
+    const shared = { ...options, claims: this.#claims, workerId: this.id, logger: this.#logger };
+    this.#runner = new StepRunner({ ...shared, leaseMs: options.timing.leaseMs });
+    this.#heartbeat = new Heartbeat({
+      connection: options.pool,
+      claims: this.#claims,
+      workerId: this.id,
+      logger: this.#logger,
+      intervalMs: options.timing.heartbeatMs,
+      leaseMs: options.timing.leaseMs,
+      state: () => this.#state,
+    });
+  }
+
+  /** How many steps run in this pool now. */
+  get running(): number {
+    return this.#claims.size;
+  }
+
+  async start(): Promise<void> {
+    const { pool, queues, tasks, version, broker } = this.#options;
+    await insertWorker(pool, {
+      id: this.id,
+      host: hostname(),
+      pid: process.pid,
+      queues,
+      tasks: tasks.names(),
+      version,
+    });
+    this.#heartbeat.start();
+    this.#workers = Object.entries(queues).map(([name, concurrency]) =>
+      broker.worker(name, async (job: { data: unknown }) => this.#process(name, job.data), { concurrency }),
+    );
+    this.#logger.info({ event: 'worker.ready', queues }, `worker serves ${describeQueues(queues)}`);
+  }
+
+  /** @param drainMs - How long running steps are waited for. */
+  async stop(drainMs: number): Promise<void> {
+    this.#stopped ??= this.#stop(drainMs);
+    await this.#stopped;
+  }
+
+  async #stop(drainMs: number): Promise<void> {
+    const { pool } = this.#options;
+    this.#state = 'draining';
+    this.#logger.info({ event: 'worker.drain', running: this.running }, `worker stops; ${this.running} steps run`);
+    await Promise.allSettled(this.#workers.map((worker) => worker.pause(true)));
+    for (const claim of this.#claims.list()) if (claim.step.policy.interruptible) claim.abort('shutdown');
+    const drained = Promise.allSettled(this.#workers.map((worker) => worker.close()));
+    await Promise.race([drained, deadline(drainMs)]);
+    const left = this.running;
+    await this.#heartbeat.stop();
+    if (left > 0) await Promise.allSettled(this.#workers.map((worker) => worker.close(true)));
+    await updateWorker(pool, { id: this.id, state: 'stopped', running: left }).catch(() => undefined);
+    const text = left === 0 ? 'worker stopped' : `worker stopped; ${left} steps go on elsewhere when their lease is over`;
+    this.#logger.info({ event: 'worker.stopped', left }, text);
+  }
+
+  async #process(queue: string, data: unknown): Promise<void> {
+    const job = parseStepJob(data, this.#options.engineId);
+    if (job === undefined) {
+      this.#logger.warn({ event: 'job.foreign', queue }, `queue ${queue} held a job that is not of this engine; dropped`);
+      return;
+    }
+    await this.#runner.run(job);
+  }
+}
+
+function describeQueues(queues: Readonly<Record<string, number>>): string {
+  return Object.entries(queues)
+    .map(([name, concurrency]) => `${name} ×${concurrency}`)
+    .join(', ');
+}
+
+async function deadline(ms: number): Promise<void> {
+  await new Promise<void>((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
+}
