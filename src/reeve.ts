@@ -10,6 +10,7 @@ import {
   type ExecutionChange,
   type ExecutionOutcome,
 } from './executions/await-execution.ts';
+import { checkInvariants, type Violation } from './executions/invariants.ts';
 import { LedgerPool, poolConfigOf } from './executions/ledger-pool.ts';
 import { migrateLedger, readEngineId } from './executions/migrate-ledger.ts';
 import {
@@ -151,6 +152,12 @@ export class Reeve implements Execute {
   async status(): Promise<ReeveStatus> {
     const { pool } = await this.#connect();
     return readStatus(pool, Object.keys(this.options.queues));
+  }
+
+  /** Every row that breaks a rule of the ledger; an empty list is the only good answer. Harmless at any time. */
+  async checkInvariants(): Promise<Violation[]> {
+    const { pool, resources } = await this.#connect();
+    return checkInvariants(pool, resources.checks());
   }
 
   /** Stops the workers, then everything else; the application's DataSource stays open. */

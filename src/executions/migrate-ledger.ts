@@ -52,6 +52,7 @@ function migrationDataSource(config: PoolConfig, schema: string): DataSource {
     entities: ledgerEntities(schema),
     installExtensions: false,
     poolSize: 2,
+    logging: false,
   });
 }
 

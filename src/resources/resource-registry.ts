@@ -1,5 +1,6 @@
 import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
 import { problemsError, ReeveError } from '../core/errors.ts';
+import type { ResourceCheck } from '../executions/invariants.ts';
 import type { ResourceRef } from '../executions/resource-writes.ts';
 import type { ResourceDefinition } from './define-resource.ts';
 import { ResourceTable, tableProblems } from './resource-table.ts';
@@ -52,5 +53,18 @@ export class ResourceRegistry {
     const relations = Object.fromEntries(definition.relations.map((relation) => [relation, true]));
     const row = await manager.findOne(definition.target, { where: { [table.idProperty]: ref.id }, relations });
     return row ?? undefined;
+  }
+
+  /** The tables as the invariant checker needs them. */
+  checks(): ResourceCheck[] {
+    return [...this.#resources.values()].map(({ definition, table }) => ({
+      type: definition.name,
+      path: table.path,
+      idColumn: table.idColumn,
+      stateColumn: table.column('state').name,
+      ownerColumn: table.column('executionId').name,
+      initial: definition.states.initial,
+      stable: definition.states.stable,
+    }));
   }
 }

@@ -1,5 +1,4 @@
 import { Column, PrimaryColumn, type ColumnOptions, type PrimaryColumnOptions } from 'typeorm';
-import type { JsonValue } from '../core/json.ts';
 import { resourceColumns } from './resource-columns.ts';
 
 /**

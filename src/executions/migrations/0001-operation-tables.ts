@@ -1,7 +1,7 @@
 /** Queues, workers, throttles, schedules and events. `search_path` selects the schema. */
 export const operationTables: readonly string[] = [
   `CREATE TABLE engine (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    single boolean PRIMARY KEY DEFAULT true CHECK (single),
     id uuid NOT NULL,
     created_at timestamptz NOT NULL
   )`,

@@ -1,0 +1,165 @@
+import type { Connection } from './connection.ts';
+
+/** A row that may not be, and which rule it breaks. */
+export interface Violation {
+  readonly invariant: 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I8';
+  readonly what: string;
+  readonly row: Readonly<Record<string, unknown>>;
+}
+
+/** A table of resources, as the checker needs it: quoted names, and the states in which nobody owns a row. */
+export interface ResourceCheck {
+  readonly type: string;
+  readonly path: string;
+  readonly idColumn: string;
+  readonly stateColumn: string;
+  readonly ownerColumn: string;
+  readonly initial: string;
+  readonly stable: readonly string[];
+}
+
+interface Check {
+  readonly invariant: Violation['invariant'];
+  readonly what: string;
+  readonly sql: (schema: string) => string;
+}
+
+const live = `('pending', 'waiting', 'delayed', 'ready', 'running')`;
+
+const checks: readonly Check[] = [
+  {
+    invariant: 'I2',
+    what: 'a live execution has no step that is ready, running, delayed or waiting',
+    sql: (s) => `SELECT e.id, e.executor, e.state FROM ${s}.execution e WHERE e.active AND e.state <> 'paused'
+      AND NOT EXISTS (SELECT 1 FROM ${s}.step p WHERE p.execution_id = e.id
+        AND p.state IN ('ready', 'running', 'delayed', 'waiting'))`,
+  },
+  {
+    invariant: 'I3',
+    what: 'the count of a throttle differs from its held permits',
+    sql: (s) => `SELECT t.key, t.held, (SELECT count(*)::integer FROM ${s}.permit p WHERE p.held AND t.key = ANY (p.keys))
+      AS permits FROM ${s}.throttle t
+      WHERE t.held <> (SELECT count(*) FROM ${s}.permit p WHERE p.held AND t.key = ANY (p.keys))`,
+  },
+  {
+    invariant: 'I3',
+    what: 'a permit belongs to an execution that has ended',
+    sql: (s) => `SELECT p.id, p.execution_id, p.keys FROM ${s}.permit p JOIN ${s}.execution e ON e.id = p.execution_id
+      WHERE NOT e.active`,
+  },
+  {
+    invariant: 'I4',
+    what: 'a step has started before its predecessor ended well',
+    sql: (s) => `SELECT n.execution_id, n.position, n.state, p.position AS predecessor, p.state AS predecessor_state
+      FROM ${s}.step n JOIN ${s}.step p ON p.execution_id = n.execution_id AND n.position = ANY (p.next)
+      WHERE n.state IN ('delayed', 'ready', 'running', 'succeeded', 'failed')
+        AND p.state NOT IN ('succeeded', 'skipped')`,
+  },
+  {
+    invariant: 'I4',
+    what: 'an attempt began before the predecessor of its step had ended',
+    sql: (s) => `SELECT a.execution_id, a.position, a.started_at, p.finished_at
+      FROM ${s}.attempt a JOIN ${s}.step p ON p.execution_id = a.execution_id AND a.position = ANY (p.next)
+      WHERE p.state = 'succeeded' AND a.started_at < p.finished_at`,
+  },
+  {
+    invariant: 'I4',
+    what: 'the open predecessors of a step are miscounted',
+    sql: (s) => `SELECT n.execution_id, n.position, n.open_predecessors FROM ${s}.step n
+      WHERE n.state = 'pending' AND n.open_predecessors <> (SELECT count(*) FROM ${s}.step p
+        WHERE p.execution_id = n.execution_id AND n.position = ANY (p.next) AND p.state NOT IN ('succeeded', 'skipped'))`,
+  },
+  {
+    invariant: 'I4',
+    what: 'a step is still open although its execution has ended',
+    sql: (s) => `SELECT e.id, e.state, p.position, p.state AS step_state
+      FROM ${s}.execution e JOIN ${s}.step p ON p.execution_id = e.id WHERE NOT e.active AND p.state IN ${live}`,
+  },
+  {
+    invariant: 'I4',
+    what: 'an execution has succeeded although a step of it has not',
+    sql: (s) => `SELECT e.id, p.position, p.state FROM ${s}.execution e JOIN ${s}.step p ON p.execution_id = e.id
+      WHERE e.state = 'succeeded' AND p.state NOT IN ('succeeded', 'skipped')`,
+  },
+  {
+    invariant: 'I4',
+    what: 'a step has more than one successful attempt, or an end without its attempt',
+    sql: (s) => `SELECT p.execution_id, p.position, p.state FROM ${s}.step p
+      WHERE (SELECT count(*) FROM ${s}.attempt a WHERE a.execution_id = p.execution_id AND a.position = p.position
+          AND a.outcome = 'succeeded') > 1
+        OR (p.kind <> 'join' AND p.state IN ('succeeded', 'failed') AND NOT EXISTS (SELECT 1 FROM ${s}.attempt a
+          WHERE a.execution_id = p.execution_id AND a.position = p.position AND a.outcome = p.state))`,
+  },
+  {
+    invariant: 'I5',
+    what: 'a unique key has more than one live execution',
+    sql: (s) => `SELECT unique_key, count(*)::integer AS executions FROM ${s}.execution
+      WHERE active AND unique_key IS NOT NULL GROUP BY unique_key HAVING count(*) > 1`,
+  },
+  {
+    invariant: 'I5',
+    what: 'an idempotency key has more than one execution',
+    sql: (s) => `SELECT idempotency_key, count(*)::integer AS executions FROM ${s}.execution
+      WHERE idempotency_key IS NOT NULL GROUP BY idempotency_key HAVING count(*) > 1`,
+  },
+  {
+    invariant: 'I8',
+    what: 'an event tells of an execution that does not exist',
+    sql: (s) => `SELECT v.id, v.kind, v.execution_id FROM ${s}.event v WHERE v.execution_id IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM ${s}.execution e WHERE e.id = v.execution_id)`,
+  },
+  {
+    invariant: 'I8',
+    what: 'an execution has no steps',
+    sql: (s) => `SELECT e.id, e.executor FROM ${s}.execution e
+      WHERE NOT EXISTS (SELECT 1 FROM ${s}.step p WHERE p.execution_id = e.id)`,
+  },
+];
+
+const rowsPerCheck = 20;
+
+/**
+ * Looks for states that may not be, at any moment and without locks; each statement sees one snapshot. No violation is
+ * ever expected: each has its rule in ARCHITECTURE.md. At most twenty rows are given for each rule.
+ */
+export async function checkInvariants(
+  connection: Connection,
+  resources: readonly ResourceCheck[],
+): Promise<Violation[]> {
+  const violations: Violation[] = [];
+  for (const check of [...checks, ...resources.flatMap((resource) => resourceChecks(resource))]) {
+    const { rows } = await connection.query(`${check.sql(connection.schema)} LIMIT ${rowsPerCheck}`);
+    violations.push(...rows.map((row) => ({ invariant: check.invariant, what: check.what, row })));
+  }
+  return violations;
+}
+
+function resourceChecks(resource: ResourceCheck): Check[] {
+  const { type, path, idColumn, stateColumn, ownerColumn } = resource;
+  const stable = resource.stable.map((state) => literal(state)).join(', ');
+  const columns = `${idColumn} AS id, ${stateColumn} AS state, ${ownerColumn} AS execution_id`;
+  return [
+    {
+      invariant: 'I1',
+      what: `a ${type} is in a transient state without a live owner`,
+      sql: (s) => `SELECT ${columns} FROM ${path} WHERE ${stateColumn} NOT IN (${stable})
+        AND NOT (${ownerColumn} IS NULL AND ${stateColumn} = ${literal(resource.initial)})
+        AND NOT EXISTS (SELECT 1 FROM ${s}.execution e WHERE e.id = ${ownerColumn} AND e.active)`,
+    },
+    {
+      invariant: 'I1',
+      what: `a ${type} is in a stable state and has an owner`,
+      sql: () => `SELECT ${columns} FROM ${path} WHERE ${stateColumn} IN (${stable}) AND ${ownerColumn} IS NOT NULL`,
+    },
+    {
+      invariant: 'I1',
+      what: `a ${type} has an owner that has ended`,
+      sql: (s) => `SELECT ${columns} FROM ${path} WHERE ${ownerColumn} IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM ${s}.execution e WHERE e.id = ${ownerColumn} AND e.active)`,
+    },
+  ];
+}
+
+function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
