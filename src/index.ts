@@ -15,7 +15,7 @@ export { defineStates } from './core/state-machine.ts';
 export type { OperationTransitions, StateMachine, Transition } from './core/state-machine.ts';
 
 export { defineResource } from './resources/define-resource.ts';
-export type { BackendContext, ResourceDefinition } from './resources/define-resource.ts';
+export type { AnyResource, BackendContext, ResourceDefinition } from './resources/define-resource.ts';
 export { lifecycle } from './resources/lifecycle.ts';
 export { Resource } from './resources/resource.ts';
 export { resourceColumns } from './resources/resource-columns.ts';

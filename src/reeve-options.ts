@@ -1,14 +1,14 @@
 import type { DataSource } from 'typeorm';
 import { problemsError } from './core/errors.ts';
 import { JSON_LIMITS, type JsonLimits } from './core/json.ts';
-import type { Logger, LogLevel } from './core/logging.ts';
+import { logLevels, type Logger, type LogLevel } from './core/logging.ts';
 import { didYouMean } from './core/nearest-name.ts';
 import { nameProblems, unknownOptions } from './core/options.ts';
 import { builtInQueues, type QueueName } from './core/queue-names.ts';
 import { checkedSchema } from './executions/ledger-pool.ts';
 import type { ExecutorDefinition, ExecutorKind } from './executors/executor-definition.ts';
 import { registrationProblems } from './executors/registration-problems.ts';
-import type { ResourceDefinition } from './resources/define-resource.ts';
+import type { AnyResource, ResourceDefinition } from './resources/define-resource.ts';
 import type { TaskDefinition } from './tasks/define-task.ts';
 import { durationMs, type Duration } from './core/duration.ts';
 import { parseTiming, type Timing, type TimingOptions } from './workers/worker-options.ts';
@@ -32,7 +32,7 @@ export interface ReeveOptions {
   /** Tasks that plans use or that run alone. */
   readonly tasks?: readonly TaskDefinition<never>[];
   /** Resources that no executor names. */
-  readonly resources?: readonly ResourceDefinition<never, unknown, string, never>[];
+  readonly resources?: readonly AnyResource[];
   /** The schema of the ledger. Default `reeve`. */
   readonly schema?: string;
   /** The schema of BullMQ's own tables, where PostgreSQL is the broker. Default `reeve_broker`. */
@@ -46,7 +46,7 @@ export interface ReeveOptions {
   /** The most connections of the engine's own pool to PostgreSQL. Default 10. */
   readonly poolSize?: number;
   readonly logger?: Logger;
-  /** Used when no logger is given. Default `info`. */
+  /** Used when no logger is given. Default: the environment's REEVE_LOG_LEVEL, else `info`. */
   readonly logLevel?: LogLevel;
 }
 
@@ -124,8 +124,13 @@ export function parseOptions(options: ReeveOptions): ResolvedOptions {
     drainMs: durationMs(options.drain ?? '25s', 'drain'),
     poolSize,
     logger: options.logger,
-    logLevel: options.logLevel ?? 'info',
+    logLevel: options.logLevel ?? levelFromEnvironment() ?? 'info',
   };
+}
+
+function levelFromEnvironment(): LogLevel | undefined {
+  const level = process.env['REEVE_LOG_LEVEL'];
+  return logLevels.find((known) => known === level);
 }
 
 function parseQueues(given: Readonly<Record<string, QueueOptions | undefined>>, problems: string[]): Record<string, number> {

@@ -9,7 +9,8 @@ export interface Logger {
   child(fields: Record<string, unknown>): Logger;
 }
 
-export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug';
+export const logLevels = ['silent', 'error', 'warn', 'info', 'debug'] as const;
+export type LogLevel = (typeof logLevels)[number];
 
 const redacted = ['password', 'secret', 'token', 'authorization', 'apiKey'];
 

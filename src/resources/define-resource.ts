@@ -39,6 +39,13 @@ export interface ResourceDefinition<
   readonly relations: readonly string[];
 }
 
+/** Any resource definition, whatever its entity and backend are. */
+export interface AnyResource {
+  readonly name: string;
+  readonly target: unknown;
+  readonly relations: readonly string[];
+}
+
 const knownOptions = ['name', 'states', 'backend', 'relations'];
 
 /**

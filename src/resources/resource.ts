@@ -14,7 +14,7 @@ export abstract class Resource {
   readonly runtimeState!: string;
   /** What an action executor is doing, for people; empty when nothing is under way. */
   readonly action!: string;
-  readonly actionDetails!: JsonValue;
+  readonly actionDetails!: Readonly<Record<string, unknown>>;
   readonly errorMessage!: string;
   readonly errorTraceback!: string;
   /** The id of the object in the outside system; empty before it exists there. */

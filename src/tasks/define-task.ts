@@ -32,7 +32,7 @@ export interface TaskDefinition<Input = unknown, Result = unknown> {
   readonly key: ((input: never) => string) | undefined;
   readonly handler: StepHandler;
   /** Only for inference: what callers pass, and what the next step gets. */
-  readonly '~types'?: { readonly input: Input; readonly result: Result };
+  readonly '~types'?: { readonly input: (input: Input) => void; readonly result: Result };
 }
 
 const knownOptions = [

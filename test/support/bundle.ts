@@ -32,6 +32,8 @@ export interface Bundle extends AsyncDisposable {
   readonly url: string;
   readonly dataSource: DataSource;
   readonly reeve: Reeve;
+  /** Another Reeve on the same database, as another process would have it; the caller closes it. */
+  another(options?: Partial<ReeveOptions>): Reeve;
   /** Rows of a statement on a connection of its own, outside every transaction. */
   query<Row = Record<string, unknown>>(text: string, params?: unknown[]): Promise<Row[]>;
   /** The states that a resource went through, by its events. */
@@ -82,13 +84,14 @@ export async function makeBundle(
     installExtensions: false,
   });
   await dataSource.initialize();
-  const reeve = defineReeve({
+  const allOptions: ReeveOptions = {
     dataSource,
     redis: broker === 'redis' ? redisUrl : undefined,
     timing: quickTiming,
     logger: createLogger((process.env['REEVE_TEST_LOG'] as 'debug' | undefined) ?? 'silent'),
     ...reeveOptions,
-  });
+  };
+  const reeve = defineReeve(allOptions);
   await reeve.migrate();
   const pool = new pg.Pool({ connectionString: database.url, max: 4 });
   const query = async <Row>(text: string, params: unknown[] = []): Promise<Row[]> =>
@@ -97,6 +100,7 @@ export async function makeBundle(
     url: database.url,
     dataSource,
     reeve,
+    another: (changes = {}) => defineReeve({ ...allOptions, ...changes }),
     query,
     async statesOf(resourceId) {
       const rows = await query<{ from: string; to: string }>(

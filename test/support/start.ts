@@ -1,0 +1,19 @@
+import type { Bundle } from './bundle.ts';
+import { Volume } from './volume.ts';
+import type { ExecutionOutcome } from '../../src/index.ts';
+
+/** A volume as it stands in the database now. */
+export async function readVolume(bundle: Bundle, id: string): Promise<Volume | null> {
+  return bundle.dataSource.manager.findOneBy(Volume, { id });
+}
+
+/** A saved volume in the given state, as if an earlier operation had left it there. */
+export async function volumeIn(bundle: Bundle, state: string, fields: Partial<Volume> = {}): Promise<Volume> {
+  const saved = await bundle.dataSource.manager.save(Volume, { name: 'data', state, ...fields });
+  return bundle.dataSource.manager.findOneByOrFail(Volume, { id: saved.id });
+}
+
+/** The end of an execution, within ten seconds. */
+export async function ended(bundle: Bundle, executionId: string): Promise<ExecutionOutcome> {
+  return bundle.reeve.result(executionId, { timeout: '10s' });
+}
