@@ -21,7 +21,6 @@ const common = {
   // Global setup and what it imports run outside the test sandbox: Node strips their types itself.
   transformIgnorePatterns: ['/node_modules/', '/test/support/global-'],
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
-  testTimeout: 60_000,
 };
 
 const fast = ['unit', 'architecture', 'types'];
@@ -30,6 +29,7 @@ const neverHere = ['support', 'browser', 'chaos'];
 /** `fast` needs no server; every other folder of test/ runs in `servers`, with PostgreSQL and the Redis lane. */
 export default {
   maxWorkers: 2,
+  testTimeout: 60_000,
   projects: [
     {
       ...common,

@@ -1,13 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { describe } from '@jest/globals';
 import pg from 'pg';
-import { DataSource } from 'typeorm';
+import { DataSource, type EntitySchema } from 'typeorm';
 import { createLogger, defineReeve, type Reeve, type ReeveOptions } from '../../src/index.ts';
+import { quickTiming } from './quick-timing.ts';
 import { InstanceSchema, Volume } from './volume.ts';
 
 export type BrokerName = 'postgres' | 'redis';
 
 const redisUrl = process.env['REEVE_TEST_REDIS_URL'];
+
+/** Where the broker of a lane is; undefined for PostgreSQL. */
+export function redisUrlOf(broker: BrokerName): string | undefined {
+  return broker === 'redis' ? redisUrl : undefined;
+}
 
 /** The brokers that this run has; where Redis is missing its lane was announced as skipped by the global setup. */
 const brokers: readonly BrokerName[] = redisUrl === undefined || redisUrl === '' ? ['postgres'] : ['postgres', 'redis'];
@@ -16,17 +22,6 @@ const brokers: readonly BrokerName[] = redisUrl === undefined || redisUrl === ''
 export function describeOnBrokers(title: string, suite: (broker: BrokerName) => void): void {
   for (const broker of brokers) describe(`${title} (${broker} broker)`, () => suite(broker));
 }
-
-/** Times that heal within a second or two, so that tests of healing are short. */
-export const quickTiming = {
-  lease: '2s',
-  heartbeat: '400ms',
-  reaper: '300ms',
-  relay: '500ms',
-  due: '200ms',
-  reconciler: '500ms',
-  grace: '1s',
-} as const;
 
 export interface Bundle extends AsyncDisposable {
   readonly url: string;
@@ -72,7 +67,7 @@ export async function makeDatabase(): Promise<{ url: string; drop: () => Promise
  */
 export async function makeBundle(
   broker: BrokerName,
-  options: Partial<ReeveOptions> & { readonly entities?: readonly (new () => object)[] } = {},
+  options: Partial<ReeveOptions> & { readonly entities?: readonly (EntitySchema | (new () => object))[] } = {},
 ): Promise<Bundle> {
   const { entities = [], ...reeveOptions } = options;
   const database = await makeDatabase();
@@ -86,7 +81,7 @@ export async function makeBundle(
   await dataSource.initialize();
   const allOptions: ReeveOptions = {
     dataSource,
-    redis: broker === 'redis' ? redisUrl : undefined,
+    redis: redisUrlOf(broker),
     timing: quickTiming,
     logger: createLogger((process.env['REEVE_TEST_LOG'] as 'debug' | undefined) ?? 'silent'),
     ...reeveOptions,
