@@ -41,6 +41,7 @@ export function isReeveError(value: unknown, code?: ErrorCode): value is ReeveEr
 
 /** A list of problems as one error, so that a reader mends all of them in one go. */
 export function problemsError(code: ErrorCode, subject: string, problems: readonly string[]): ReeveError {
-  const list = problems.map((problem) => `\n  - ${problem}`).join('');
-  return new ReeveError(code, `${subject}:${list}`, { details: { problems: [...problems] } });
+  const distinct = [...new Set(problems)];
+  const list = distinct.map((problem) => `\n  - ${problem}`).join('');
+  return new ReeveError(code, `${subject}:${list}`, { details: { problems: distinct } });
 }

@@ -5,8 +5,14 @@ export function didYouMean(name: string, known: Iterable<string>): string {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
     if (best === undefined || distance < best.distance) best = { name: candidate, distance };
   }
-  const near = best !== undefined && best.distance <= Math.max(2, Math.floor(name.length / 3));
+  const near = best !== undefined && (best.distance <= Math.max(2, Math.floor(name.length / 3)) || begins(name, best.name));
   return near ? ` (did you mean "${best?.name}"?)` : '';
+}
+
+/** Whether one name begins with the other, as "redis_url" does with "redis". */
+function begins(name: string, candidate: string): boolean {
+  const [short, long] = name.length < candidate.length ? [name, candidate] : [candidate, name];
+  return short.length >= 3 && long.toLowerCase().startsWith(short.toLowerCase());
 }
 
 function editDistance(a: string, b: string): number {

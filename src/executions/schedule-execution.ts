@@ -64,8 +64,15 @@ export async function scheduleExecution(
     return scheduled;
   } catch (error) {
     await connection.query('ROLLBACK TO SAVEPOINT reeve_schedule').catch(() => undefined);
-    throw sqlState(error) === '55P03' ? busyError(params.execution, error) : error;
+    throw translated(error, params);
   }
+}
+
+function translated(error: unknown, params: ScheduleParams): unknown {
+  const main = params.resources.find((resource) => resource.main);
+  if (sqlState(error) === '55P03') return busyError(params.execution, error);
+  if (sqlState(error) === '22P02' && main !== undefined) return notFoundError(main, params.execution.executor);
+  return error;
 }
 
 async function insertAll(connection: Connection, writes: ResourceWrites, params: ScheduleParams): Promise<Scheduled> {
@@ -143,11 +150,7 @@ export async function resourceConflict(
   wanted: Transition,
 ): Promise<ReeveError> {
   const found = await writes.find(connection, ref);
-  if (found === undefined) {
-    return new ReeveError('RESOURCE_NOT_FOUND', `${ref.type} ${ref.id} does not exist, so "${executor}" cannot start`, {
-      details: { resourceType: ref.type, resourceId: ref.id },
-    });
-  }
+  if (found === undefined) return notFoundError(ref, executor);
   const holder = found.executionId === null ? 'no execution' : `execution ${found.executionId}`;
   return new ReeveError(
     'RESOURCE_BUSY',
@@ -162,6 +165,12 @@ export async function resourceConflict(
       },
     },
   );
+}
+
+function notFoundError(ref: ResourceRef, executor: string): ReeveError {
+  return new ReeveError('RESOURCE_NOT_FOUND', `${ref.type} ${ref.id} does not exist, so "${executor}" cannot start`, {
+    details: { resourceType: ref.type, resourceId: ref.id },
+  });
 }
 
 function busyError(execution: NewExecution, cause: unknown): ReeveError {

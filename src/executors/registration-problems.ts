@@ -22,12 +22,16 @@ export interface Known {
  */
 export function registrationProblems(executor: ExecutorDefinition, known: Known): string[] {
   const steps = tryPlan(executor);
-  if (typeof steps === 'string') return [steps];
+  if (!isPlan(steps)) return steps.problems;
   const methods = backendMethods(executor);
   return steps.flatMap((step) => stepProblems(executor, step, known, methods));
 }
 
-function tryPlan(executor: ExecutorDefinition): readonly StepDraft[] | string {
+function isPlan(tried: readonly StepDraft[] | { problems: string[] }): tried is readonly StepDraft[] {
+  return Array.isArray(tried);
+}
+
+function tryPlan(executor: ExecutorDefinition): readonly StepDraft[] | { problems: string[] } {
   const builder = new PlanBuilder({
     executor: executor.name,
     machine: executor.resource?.states,
@@ -39,7 +43,10 @@ function tryPlan(executor: ExecutorDefinition): readonly StepDraft[] | string {
   try {
     executor.plan(new Plan(builder) as unknown as AnyPlan, standIn(), standIn(), []);
   } catch (error) {
-    if (isReeveError(error, 'PLAN_INVALID') || isReeveError(error, 'CONFIGURATION_INVALID')) return error.message;
+    if (isReeveError(error, 'PLAN_INVALID') || isReeveError(error, 'CONFIGURATION_INVALID')) {
+      const { problems } = error.details;
+      return { problems: Array.isArray(problems) ? problems.map(String) : [error.message] };
+    }
   }
   return builder.finish();
 }

@@ -1,9 +1,10 @@
 import { hostname } from 'node:os';
 import { newId } from '../core/ids.ts';
 import type { Logger } from '../core/logging.ts';
+import { postponeStep } from '../executions/sql/postpone-step.ts';
 import { insertWorker, updateWorker } from '../executions/sql/worker-rows.ts';
 import type { Broker, JobWorker } from '../queues/broker.ts';
-import { parseStepJob } from '../queues/job.ts';
+import { parseStepJob, type StepJob } from '../queues/job.ts';
 import { ActiveClaims } from './active-claims.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { StepRunner, type StepRunnerOptions } from './step-runner.ts';
@@ -95,13 +96,20 @@ export class WorkerPool {
     this.#logger.info({ event: 'worker.stopped', left }, text);
   }
 
+  /** A job that comes while the worker stops goes out again as a new delivery, for another worker. */
+  async #giveBack(job: StepJob): Promise<void> {
+    const { execution: executionId, position, delivery } = job;
+    await postponeStep(this.#options.pool, { executionId, position, delivery }, 0);
+  }
+
   async #process(queue: string, data: unknown): Promise<void> {
     const job = parseStepJob(data, this.#options.engineId);
     if (job === undefined) {
       this.#logger.warn({ event: 'job.foreign', queue }, `queue ${queue} held a job that is not of this engine; dropped`);
       return;
     }
-    await this.#runner.run(job);
+    if (this.#state === 'draining') await this.#giveBack(job);
+    else await this.#runner.run(job);
   }
 }
 

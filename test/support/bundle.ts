@@ -89,6 +89,7 @@ export async function makeBundle(
   const reeve = defineReeve(allOptions);
   await reeve.migrate();
   const pool = new pg.Pool({ connectionString: database.url, max: 4 });
+  pool.on('error', () => undefined);
   const query = async <Row>(text: string, params: unknown[] = []): Promise<Row[]> =>
     (await pool.query(text, params)).rows as Row[];
   return {
