@@ -1,5 +1,4 @@
 import { EntitySchema, type EntitySchemaColumnOptions } from 'typeorm';
-import type { JsonValue } from '../core/json.ts';
 import type { ExecutionState, StepKind, StepState } from './states.ts';
 
 /** A row of `execution`, for reading with TypeORM. The engine itself writes by statements of its own. */
@@ -9,10 +8,10 @@ export interface ExecutionEntity {
   readonly kind: string;
   readonly resourceType: string | null;
   readonly resourceId: string | null;
-  readonly input: JsonValue;
+  readonly input: unknown;
   readonly state: ExecutionState;
-  readonly error: JsonValue;
-  readonly context: JsonValue;
+  readonly error: unknown;
+  readonly context: unknown;
   readonly createdAt: Date;
   readonly finishedAt: Date | null;
 }
@@ -28,8 +27,8 @@ export interface StepEntity {
   readonly state: StepState;
   readonly attempt: number;
   readonly maxAttempts: number;
-  readonly result: JsonValue;
-  readonly error: JsonValue;
+  readonly result: unknown;
+  readonly error: unknown;
   readonly startedAt: Date | null;
   readonly finishedAt: Date | null;
 }

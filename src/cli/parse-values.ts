@@ -1,0 +1,23 @@
+import { InvalidArgumentError } from 'commander';
+
+/** A comma separated list of names; given several times, the lists are joined. */
+export function parseNames(text: string, before: readonly string[] | undefined): string[] {
+  const names = text.split(',').map((name) => name.trim());
+  if (names.includes('')) throw new InvalidArgumentError('Write names with commas between them, such as tasks,heavy.');
+  return [...new Set([...(before ?? []), ...names])];
+}
+
+/** A whole number from 1 to 1000. */
+export function parseCount(text: string): number {
+  const count = Number(text);
+  if (/^\d+$/.test(text) && count >= 1 && count <= 1_000) return count;
+  throw new InvalidArgumentError('Write a whole number from 1 to 1000.');
+}
+
+/** `type/id`, or a type alone for all resources of it. */
+export function parseResource(text: string): { readonly resourceType: string; readonly resourceId?: string } {
+  const [resourceType = '', ...rest] = text.split('/');
+  const resourceId = rest.join('/');
+  if (resourceType === '') throw new InvalidArgumentError('Write type/id, such as postgres.database/0198….');
+  return resourceId === '' ? { resourceType } : { resourceType, resourceId };
+}

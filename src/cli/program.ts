@@ -1,0 +1,53 @@
+import { Command } from 'commander';
+import { packageVersion } from '../core/package-version.ts';
+import { addDevCommand } from './commands/dev.ts';
+import { addExecutionsCommand } from './commands/executions.ts';
+import { addListCommand } from './commands/list.ts';
+import { addMigrateCommand } from './commands/migrate.ts';
+import { addStatusCommand } from './commands/status.ts';
+import { addWorkerCommand } from './commands/worker.ts';
+import { addGlobalOptions, applyGlobalOptions, globalOptions, type GlobalOptions } from './global-options.ts';
+
+/**
+ * The command line as commander knows it. It never exits by itself: wrong calls are thrown as CommanderError.
+ *
+ * @param onOptions - Told of the global options before a command runs.
+ */
+export function makeProgram(onOptions: (options: GlobalOptions) => void): Command {
+  const program = new Command('reeve')
+    .description('Executors for operations on resources: state-tracked chains of tasks on queues')
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .exitOverride()
+    // The one place where errors are printed is reportError.
+    .configureOutput({ outputError: () => undefined })
+    .addHelpText(
+      'after',
+      `
+Exit codes: 0 ok, 1 failure, 2 wrong call, 3 not found, 69 the database does not answer, 75 try again later.
+Errors are on standard error; with --json they are {"error": {"code", "message", "next", "details"}} on standard output.
+
+Examples:
+  $ reeve dev                                 everything in one terminal, database included
+  $ reeve migrate                             create or update Reeve's tables
+  $ reeve worker -Q heavy -c 2                a pool for the queue "heavy"
+  $ reeve status                              queues and workers
+  $ reeve executions list --state failed      what went wrong
+  $ reeve executions show 0198d2c4            steps, attempts and errors of one execution`,
+    )
+    .hook('preAction', (_program, command) => {
+      const options = globalOptions(command);
+      applyGlobalOptions(options);
+      onOptions(options);
+    });
+  addGlobalOptions(program);
+  const add = [
+    addMigrateCommand,
+    addWorkerCommand,
+    addDevCommand,
+    addListCommand,
+    addExecutionsCommand,
+    addStatusCommand,
+  ];
+  for (const addCommand of add) addGlobalOptions(addCommand(program));
+  return program;
+}

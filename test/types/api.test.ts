@@ -1,0 +1,161 @@
+import { describe, expect, it } from '@jest/globals';
+import { expectTypeOf } from 'expect-type';
+import { z } from 'zod';
+import {
+  defineActionExecutor,
+  defineBackgroundTask,
+  defineCreateExecutor,
+  defineExecutor,
+  defineResource,
+  defineTask,
+  defineUpdateExecutor,
+  lifecycle,
+  Resource,
+  type Duration,
+  type Execute,
+  type Scheduled,
+} from '../../src/index.ts';
+import type { CronLiteral } from '../../src/core/cron-literal.ts';
+
+class Disk extends Resource {
+  readonly kindOf!: 'disk';
+  name!: string;
+  sizeGb!: number;
+}
+
+class Tenant extends Resource {
+  readonly kindOf!: 'tenant';
+  name!: string;
+}
+
+class DiskBackend {
+  create(_disk: Disk, _options: { image?: string | undefined }): Promise<{ diskId: string }> {
+    return Promise.resolve({ diskId: 'd' });
+  }
+  attach(_disk: Disk, _instance: string, _slot: number): Promise<void> {
+    return Promise.resolve();
+  }
+  until(_disk: Disk, _at: Date): Promise<void> {
+    return Promise.resolve();
+  }
+  isReady(_disk: Disk): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+  state(_disk: Disk): Promise<'BUILD' | 'ACTIVE'> {
+    return Promise.resolve('ACTIVE');
+  }
+  ofTenant(_tenant: Tenant): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+const disk = defineResource(Disk, { name: 'test.disk', states: lifecycle, backend: () => new DiskBackend() });
+const notify = defineTask({ name: 'notify', input: z.object({ diskId: z.string() }), run: ({ diskId }) => diskId.length });
+const create = defineCreateExecutor(disk, {
+  input: z.object({ image: z.string() }),
+  plan: (p, { image }) => p.call('create', [{ image }]).run(notify, (previous) => ({ diskId: previous.diskId })),
+});
+const rename = defineUpdateExecutor(disk, { plan: (p) => p });
+const idle = defineActionExecutor(disk, { name: 'disk.idle', plan: (p) => p });
+
+/** Never called: its body is only compiled. Each refused line is refused for the reason that its title names. */
+function compiles(reeve: Execute, theDisk: Disk, tenant: Tenant): void {
+  expectTypeOf(reeve.execute(create, theDisk, { image: 'debian' })).resolves.toEqualTypeOf<Scheduled>();
+  void reeve.execute(rename, theDisk, {}, { changed: ['name'] });
+  void reeve.execute(idle, theDisk);
+  void reeve.execute(notify, { diskId: 'd' });
+
+  // @ts-expect-error an executor run on another resource type
+  void reeve.execute(create, tenant, { image: 'debian' });
+  // @ts-expect-error missing input
+  void reeve.execute(create, theDisk);
+  // @ts-expect-error wrong input
+  void reeve.execute(create, theDisk, { image: 5 });
+  // @ts-expect-error an update without its changed fields
+  void reeve.execute(rename, theDisk, {});
+  // @ts-expect-error a changed field that the resource does not have
+  void reeve.execute(rename, theDisk, {}, { changed: ['nam'] });
+  // @ts-expect-error a task with a wrong key in its input
+  void reeve.execute(notify, { disk: 'd' });
+  // @ts-expect-error an unknown option of execute
+  void reeve.execute(idle, theDisk, {}, { weight: 'light' });
+}
+
+/** Never called: plans that must not compile. */
+function plans(): void {
+  // @ts-expect-error an unknown backend method
+  defineExecutor(disk, { name: 'a', plan: (p) => p.call('creat', [{}]) });
+  // @ts-expect-error a backend method of another resource
+  defineExecutor(disk, { name: 'b', plan: (p) => p.call('ofTenant') });
+  // @ts-expect-error missing arguments
+  defineExecutor(disk, { name: 'c', plan: (p) => p.call('attach') });
+  // @ts-expect-error wrong arguments
+  defineExecutor(disk, { name: 'd', plan: (p) => p.call('attach', ['vm', 'one']) });
+  // @ts-expect-error an argument that does not survive JSON
+  defineExecutor(disk, { name: 'e', plan: (p) => p.call('until', [new Date()]) });
+  // @ts-expect-error an unknown transition
+  defineExecutor(disk, { name: 'f', plan: (p) => p.transition('beginUpdate') });
+  // @ts-expect-error an unknown state
+  defineExecutor(disk, { name: 'g', plan: (p) => p.call('create', [{}], { during: 'createing' }) });
+  // @ts-expect-error an unknown queue
+  defineExecutor(disk, { name: 'h', plan: (p) => p.call('create', [{}], { queue: 'hevy' }) });
+  // @ts-expect-error poll on a method that returns neither boolean nor a state
+  defineExecutor(disk, { name: 'i', plan: (p) => p.poll('create', [{}], { timeout: '1m' }) });
+  // @ts-expect-error poll of a state without saying until which
+  defineExecutor(disk, { name: 'j', plan: (p) => p.poll('state', { timeout: '1m' }) });
+  // @ts-expect-error a poll without a timeout
+  defineExecutor(disk, { name: 'k', plan: (p) => p.poll('isReady', { every: '1s' }) });
+  // @ts-expect-error poll until a state that the method never answers
+  defineExecutor(disk, { name: 'l', plan: (p) => p.poll('state', { until: 'DONE', timeout: '1m' }) });
+  defineExecutor(disk, {
+    name: 'm',
+    // @ts-expect-error a field that the previous step did not return
+    plan: (p) => p.call('create', [{}]).run(notify, (previous) => ({ diskId: previous.backendId })),
+  });
+  // @ts-expect-error saving a field that only executors may write
+  defineExecutor(disk, { name: 'n', plan: (p) => p.call('create', [{}], { save: () => ({ state: 'ok' }) }) });
+  // @ts-expect-error '5 minutes' as a duration
+  defineExecutor(disk, { name: 'o', plan: (p) => p.wait('5 minutes') });
+  // @ts-expect-error a background task without key
+  defineBackgroundTask({ name: 'pull', run: () => null });
+  // @ts-expect-error a task on an unknown queue
+  defineTask({ name: 'slow', queue: 'slow', run: () => null });
+  // @ts-expect-error facts that do not survive JSON never reach the plan as what they were
+  defineExecutor(disk, { name: 'p', facts: () => ({ at: new Date() }), plan: (p, _i, { at }) => p.wait(at.getTime()) });
+}
+
+/** Never called: what is allowed, with what it infers. */
+function inferred(): void {
+  defineExecutor(disk, {
+    name: 'q',
+    input: z.object({ slot: z.number() }),
+    facts: (row) => ({ named: row.name, size: row.sizeGb }),
+    plan: (p, input, facts) => {
+      expectTypeOf(input).toEqualTypeOf<{ slot: number }>();
+      expectTypeOf(facts.size).toEqualTypeOf<number>();
+      const created = p.call('create', [{ image: facts.named }], { save: (result) => ({ backendId: result.diskId }) });
+      return created
+        .as('disk')
+        .poll('isReady', { every: '2s', timeout: '10m' })
+        .poll('state', { until: ['ACTIVE'], failOn: 'BUILD', timeout: '1h' })
+        .call('attach', (previous, steps) => {
+          expectTypeOf(previous).toEqualTypeOf<'BUILD' | 'ACTIVE'>();
+          expectTypeOf(steps.disk).toEqualTypeOf<{ diskId: string }>();
+          return [steps.disk.diskId, input.slot];
+        });
+    },
+  });
+  expectTypeOf<'5m'>().toExtend<Duration>();
+  expectTypeOf<'five minutes'>().not.toExtend<Duration>();
+  expectTypeOf<'17 3 * * *'>().toExtend<CronLiteral<'17 3 * * *'>>();
+  expectTypeOf<'0 17 3 * * *'>().toExtend<CronLiteral<'0 17 3 * * *'>>();
+  expectTypeOf<'3 * * *'>().not.toExtend<CronLiteral<'3 * * *'>>();
+  expectTypeOf<''>().not.toExtend<CronLiteral<''>>();
+  expectTypeOf<string>().toExtend<CronLiteral<string>>();
+}
+
+describe('the public types', () => {
+  it('refuse what they must: this file compiles only if each marked line does not', () => {
+    expect([compiles, plans, inferred].every((examples) => typeof examples === 'function')).toBe(true);
+  });
+});
