@@ -92,8 +92,14 @@ function anyExecutor(target: TaskDefinition<never> | Chain): ExecutorDefinition 
 
 function requireTask(task: TaskDefinition<never>, options: ResolvedOptions): void {
   if (options.tasks.includes(task)) return;
-  const hint = didYouMean(task.name, options.tasks.map((known) => known.name));
-  throw new ReeveError('TASK_UNKNOWN', `task "${task.name}" is not registered with this Reeve; add it to "tasks"${hint}`);
+  const hint = didYouMean(
+    task.name,
+    options.tasks.map((known) => known.name),
+  );
+  throw new ReeveError(
+    'TASK_UNKNOWN',
+    `task "${task.name}" is not registered with this Reeve; add it to "tasks"${hint}`,
+  );
 }
 
 function asOptions(options: unknown): ExecuteOptions {
@@ -101,5 +107,8 @@ function asOptions(options: unknown): ExecuteOptions {
 }
 
 function notExecutable(target: unknown): ReeveError {
-  return new ReeveError('EXECUTOR_UNKNOWN', `execute was given ${typeof target}; pass an executor, a task, a signature or a chain`);
+  return new ReeveError(
+    'EXECUTOR_UNKNOWN',
+    `execute was given ${typeof target}; pass an executor, a task, a signature or a chain`,
+  );
 }

@@ -6,7 +6,7 @@ import { didYouMean } from './core/nearest-name.ts';
 import { nameProblems, unknownOptions } from './core/options.ts';
 import { builtInQueues, type QueueName } from './core/queue-names.ts';
 import { checkedSchema } from './executions/ledger-pool.ts';
-import type { ExecutorDefinition, ExecutorKind } from './executors/executor-definition.ts';
+import type { ExecutorDefinition } from './executors/executor-definition.ts';
 import { registrationProblems } from './executors/registration-problems.ts';
 import type { AnyResource, ResourceDefinition } from './resources/define-resource.ts';
 import type { TaskDefinition } from './tasks/define-task.ts';
@@ -19,7 +19,7 @@ export interface QueueOptions {
 }
 
 /** Any executor, whatever its resource and input are. */
-export type AnyExecutor = ExecutorDefinition<never, unknown, ExecutorKind>;
+export type AnyExecutor = ExecutorDefinition<never>;
 
 export interface ReeveOptions {
   /** The application's TypeORM DataSource on PostgreSQL 15 or newer. It is initialised on first use if it is not yet. */
@@ -108,7 +108,8 @@ export function parseOptions(options: ReeveOptions): ResolvedOptions {
   }
   const poolSize = options.poolSize ?? 10;
   if (!Number.isInteger(poolSize) || poolSize < 2) problems.push(`poolSize is ${poolSize}; use a whole number from 2`);
-  if (problems.length > 0) throw problemsError('CONFIGURATION_INVALID', 'The configuration of Reeve is wrong', problems);
+  if (problems.length > 0)
+    throw problemsError('CONFIGURATION_INVALID', 'The configuration of Reeve is wrong', problems);
   return {
     dataSource: options.dataSource,
     redis: options.redis === '' ? undefined : options.redis,
@@ -133,7 +134,10 @@ function levelFromEnvironment(): LogLevel | undefined {
   return logLevels.find((known) => known === level);
 }
 
-function parseQueues(given: Readonly<Record<string, QueueOptions | undefined>>, problems: string[]): Record<string, number> {
+function parseQueues(
+  given: Readonly<Record<string, QueueOptions | undefined>>,
+  problems: string[],
+): Record<string, number> {
   const queues: Record<string, number> = {};
   for (const name of new Set([...builtInQueues, ...Object.keys(given)])) {
     const options = given[name] ?? {};
@@ -150,9 +154,11 @@ function parseQueues(given: Readonly<Record<string, QueueOptions | undefined>>, 
 
 function duplicates(what: string, named: readonly { readonly name: string }[]): string[] {
   const byName = Map.groupBy(named, (item) => item.name);
-  return [...byName].filter(([, items]) => items.length > 1).map(([name, items]) => {
-    return `${what} "${name}" is registered ${items.length} times; names must be unique`;
-  });
+  return [...byName]
+    .filter(([, items]) => items.length > 1)
+    .map(([name, items]) => {
+      return `${what} "${name}" is registered ${items.length} times; names must be unique`;
+    });
 }
 
 function unknownQueue(task: TaskDefinition<never>, queues: Readonly<Record<string, number>>): string {

@@ -10,8 +10,10 @@ import { WorkerPool, type WorkerPoolOptions } from './workers/worker-pool.ts';
 import type { ResolvedOptions } from './reeve-options.ts';
 import { packageVersion } from './core/package-version.ts';
 
-export interface WorkerServiceOptions
-  extends Omit<WorkerPoolOptions, 'queues' | 'timing' | 'version' | 'limits' | 'onFinished'> {
+export interface WorkerServiceOptions extends Omit<
+  WorkerPoolOptions,
+  'queues' | 'timing' | 'version' | 'limits' | 'onFinished'
+> {
   readonly relay: Relay;
   readonly options: ResolvedOptions;
   readonly logger: Logger;

@@ -224,7 +224,9 @@ export class Reeve implements Execute {
 
   /** Waits, but not longer than until this process knows that the execution has changed. */
   async #pause(executionId: string, ms: number): Promise<void> {
-    await once(this.#events, executionId, { signal: AbortSignal.timeout(Math.max(1, Math.round(ms))) }).catch(() => undefined);
+    await once(this.#events, executionId, { signal: AbortSignal.timeout(Math.max(1, Math.round(ms))) }).catch(
+      () => undefined,
+    );
   }
 }
 
@@ -247,4 +249,3 @@ async function prepareLedger(pool: LedgerPool, queues: readonly string[]): Promi
 export function defineReeve(options: ReeveOptions): Reeve {
   return new Reeve(options);
 }
-

@@ -15,7 +15,10 @@ export interface QueueChoice {
  *
  * @throws QUEUE_UNKNOWN with the nearest name, or UsageError when no queue is left or a concurrency has no queue.
  */
-export function chooseQueues(choice: QueueChoice, configured: Readonly<Record<string, number>>): Record<string, number> {
+export function chooseQueues(
+  choice: QueueChoice,
+  configured: Readonly<Record<string, number>>,
+): Record<string, number> {
   const known = Object.keys(configured);
   const { queues, excluded = [], concurrency } = choice;
   for (const name of [...(queues ?? []), ...excluded]) {

@@ -27,7 +27,7 @@ export interface RetryPolicy {
 }
 
 /** Without a policy of its own a step repeats only what is marked as transient, five times at most. */
-export const RETRY_DEFAULTS: RetryPolicy = Object.freeze({
+const RETRY_DEFAULTS: RetryPolicy = Object.freeze({
   attempts: 5,
   backoff: 'exponential',
   delayMs: 1_000,

@@ -10,7 +10,7 @@ export type Duration = `${number}${Unit}` | number;
 const pattern = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
 
 /** The longest duration that is accepted: ten years. A longer one is almost always a slip of units. */
-export const maxDurationMs = 3_650 * unitMs.d;
+const maxDurationMs = 3_650 * unitMs.d;
 
 /**
  * The duration in whole milliseconds.

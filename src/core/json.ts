@@ -1,15 +1,13 @@
 import { ReeveError, type ErrorCode } from './errors.ts';
 
-export type JsonPrimitive = string | number | boolean | null;
+type JsonPrimitive = string | number | boolean | null;
 export type JsonValue = JsonPrimitive | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
 /**
  * `T` where it survives JSON, and `never` in the place that does not (Date, Map, bigint, function, symbol).
  * An optional field may be `undefined`: it is left out.
  */
-export type Jsonable<T> = unknown extends T
-  ? JsonValue
-  : JsonableKnown<T>;
+export type Jsonable<T> = unknown extends T ? JsonValue : JsonableKnown<T>;
 
 type JsonableKnown<T> = T extends JsonPrimitive | undefined
   ? T

@@ -5,7 +5,8 @@ export function didYouMean(name: string, known: Iterable<string>): string {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
     if (best === undefined || distance < best.distance) best = { name: candidate, distance };
   }
-  const near = best !== undefined && (best.distance <= Math.max(2, Math.floor(name.length / 3)) || begins(name, best.name));
+  const near =
+    best !== undefined && (best.distance <= Math.max(2, Math.floor(name.length / 3)) || begins(name, best.name));
   return near ? ` (did you mean "${best?.name}"?)` : '';
 }
 

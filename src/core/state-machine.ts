@@ -67,7 +67,7 @@ function machineProblems(machine: {
     check(transition.to, `transition "${name}"`);
   }
   for (const [kind, operation] of Object.entries(machine.operations ?? {})) {
-    for (const transition of Object.values(operation)) {
+    for (const transition of Object.values<string>({ ...operation })) {
       if (!Object.hasOwn(machine.transitions, transition)) {
         problems.push(`operation "${kind}" names the transition "${transition}", which does not exist`);
       }

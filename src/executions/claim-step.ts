@@ -59,7 +59,9 @@ async function takeBeginningStep(
   const step = await claimStep(connection, params, true);
   if (step === undefined) return { kind: 'stale' };
   const lost = await beginResources(connection, writes, step, resources);
-  return lost === undefined ? { kind: 'claimed', step } : { kind: 'claimed', step, beginFailure: lostError(lost, step) };
+  return lost === undefined
+    ? { kind: 'claimed', step }
+    : { kind: 'claimed', step, beginFailure: lostError(lost, step) };
 }
 
 async function beginResources(
@@ -83,7 +85,11 @@ async function beginResources(
   }
   if (runtimeDuring === undefined || main === undefined) return undefined;
   const { ref, owner } = main;
-  const set = await writes.change(connection, ref, { executionId: step.executionId, owner, runtimeState: runtimeDuring });
+  const set = await writes.change(connection, ref, {
+    executionId: step.executionId,
+    owner,
+    runtimeState: runtimeDuring,
+  });
   return set ? undefined : ref;
 }
 

@@ -7,16 +7,20 @@ import { endExecution } from './sql/end-execution.ts';
 import { insertEvent } from './sql/insert-event.ts';
 import type { OwnedResource } from './sql/insert-execution-resources.ts';
 
+/** The completion that ends an execution: its transaction, its last step, the resources that are still owned. */
+export interface Ending {
+  readonly connection: Connection;
+  readonly writes: ResourceWrites;
+  readonly step: ClaimedStep;
+  readonly resources: readonly OwnedResource[];
+}
+
 /**
  * The success rule: every owned resource takes its success transition and is free again. When one of them was edited
  * or deleted by hand the execution fails with RESOURCE_LOST instead, and that row is left as it is.
  */
-export async function endSucceeded(
-  connection: Connection,
-  writes: ResourceWrites,
-  step: ClaimedStep,
-  resources: readonly OwnedResource[],
-): Promise<'succeeded' | 'failed'> {
+export async function endSucceeded(ending: Ending): Promise<'succeeded' | 'failed'> {
+  const { connection, writes, step, resources } = ending;
   const open = resources.filter((resource) => !(resource.main && resource.success === null));
   const freed: OwnedResource[] = [];
   for (const resource of open) {
@@ -37,7 +41,7 @@ export async function endSucceeded(
         ),
       );
       const rest = open.filter((other) => !freed.includes(other));
-      await endFailed(connection, writes, step, rest, error);
+      await endFailed({ ...ending, resources: rest }, error);
       return 'failed';
     }
     freed.push(resource);
@@ -52,13 +56,7 @@ export async function endSucceeded(
  * failure transition with message and traceback, and is free again. A row that is in no state to fail (edited by hand)
  * only loses its owner.
  */
-export async function endFailed(
-  connection: Connection,
-  writes: ResourceWrites,
-  step: ClaimedStep,
-  resources: readonly OwnedResource[],
-  error: StoredError,
-): Promise<void> {
+export async function endFailed({ connection, writes, step, resources }: Ending, error: StoredError): Promise<void> {
   for (const resource of resources) {
     const base = { executionId: step.executionId, owner: 'mine', ownerAfter: 'none' } as const;
     const erred =

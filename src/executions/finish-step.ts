@@ -2,7 +2,7 @@ import { ReeveError } from '../core/errors.ts';
 import { errorJson, storeError, type StoredError } from '../core/stored-error.ts';
 import type { ClaimedStep } from './claimed-step.ts';
 import type { Connection } from './connection.ts';
-import { endFailed, endSucceeded } from './end-execution.ts';
+import { endFailed, endSucceeded, type Ending } from './end-execution.ts';
 import type { LedgerPool } from './ledger-pool.ts';
 import { mainResource } from './main-resource.ts';
 import type { ResourceChange, ResourceRef, ResourceWrites } from './resource-writes.ts';
@@ -28,7 +28,9 @@ export type FinishAnswer =
       readonly executionEnded?: 'succeeded' | 'failed';
     };
 
-export interface FinishOptions {
+export interface FinishParams {
+  readonly step: ClaimedStep;
+  readonly outcome: StepOutcome;
   /** For the reaper: only if the lease is still expired under the lock. */
   readonly expiredOnly?: boolean;
 }
@@ -48,14 +50,13 @@ class NeedsExclusiveLock extends Error {}
 export async function finishStep(
   pool: LedgerPool,
   writes: ResourceWrites,
-  step: ClaimedStep,
-  outcome: StepOutcome,
-  options: FinishOptions = {},
+  params: FinishParams,
 ): Promise<FinishAnswer> {
+  const { step, outcome } = params;
   const mayEnd = outcome.kind === 'failed' || (outcome.kind === 'succeeded' && step.leadsToEnd);
   for (const mode of mayEnd ? (['update'] as const) : (['share', 'update'] as const)) {
     const answer = await pool
-      .transaction((connection) => new Completion(connection, writes, step, options).run(outcome, mode))
+      .transaction((connection) => new Completion(connection, writes, params).run(outcome, mode))
       .catch((error: unknown) => {
         if (error instanceof Stale) return { kind: 'stale' } as const;
         if (error instanceof NeedsExclusiveLock) return 'needs-exclusive-lock' as const;
@@ -63,20 +64,23 @@ export async function finishStep(
       });
     if (answer !== 'needs-exclusive-lock') return answer;
   }
-  throw new ReeveError('EXECUTION_CORRUPT', `step ${step.position} of execution ${step.executionId} cannot be finished`);
+  throw new ReeveError(
+    'EXECUTION_CORRUPT',
+    `step ${step.position} of execution ${step.executionId} cannot be finished`,
+  );
 }
 
 class Completion {
   readonly #connection: Connection;
   readonly #writes: ResourceWrites;
   readonly #step: ClaimedStep;
-  readonly #options: FinishOptions;
+  readonly #expiredOnly: boolean;
 
-  constructor(connection: Connection, writes: ResourceWrites, step: ClaimedStep, options: FinishOptions) {
+  constructor(connection: Connection, writes: ResourceWrites, params: FinishParams) {
     this.#connection = connection;
     this.#writes = writes;
-    this.#step = step;
-    this.#options = options;
+    this.#step = params.step;
+    this.#expiredOnly = params.expiredOnly ?? false;
   }
 
   async run(asked: StepOutcome, mode: 'share' | 'update'): Promise<FinishAnswer> {
@@ -88,7 +92,7 @@ class Completion {
     const resources = await this.#lockResources(mode);
     const outcome = await this.#applyEffects(asked, resources);
     if (mode === 'share' && outcome.kind === 'failed') throw new NeedsExclusiveLock();
-    if (!(await endStep(this.#connection, this.#step, outcome, this.#options.expiredOnly ?? false))) throw new Stale();
+    if (!(await endStep(this.#connection, this.#step, outcome, this.#expiredOnly))) throw new Stale();
     await recordAttempt(this.#connection, this.#step, outcome);
 
     if (failing) return this.#finishFailing(outcome, execution.error as unknown as StoredError, resources);
@@ -150,7 +154,7 @@ class Completion {
   async #finishSucceeded(outcome: StepOutcome, resources: readonly OwnedResource[]): Promise<FinishAnswer> {
     const { ready, ended } = await advanceSteps(this.#connection, this.#step.executionId, this.#step.next);
     if (!ended) return { kind: 'finished', outcome, ready };
-    const executionEnded = await endSucceeded(this.#connection, this.#writes, this.#step, resources);
+    const executionEnded = await endSucceeded(this.#ending(resources));
     return { kind: 'finished', outcome, ready: [], executionEnded };
   }
 
@@ -165,8 +169,12 @@ class Completion {
       await markFailing(this.#connection, executionId, errorJson(error));
       return { kind: 'finished', outcome, ready: [] };
     }
-    await endFailed(this.#connection, this.#writes, this.#step, resources, error);
+    await endFailed(this.#ending(resources), error);
     return { kind: 'finished', outcome, ready: [], executionEnded: 'failed' };
+  }
+
+  #ending(resources: readonly OwnedResource[]): Ending {
+    return { connection: this.#connection, writes: this.#writes, step: this.#step, resources };
   }
 }
 

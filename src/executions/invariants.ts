@@ -37,7 +37,9 @@ const checks: readonly Check[] = [
   {
     invariant: 'I3',
     what: 'the count of a throttle differs from its held permits',
-    sql: (s) => `SELECT t.key, t.held, (SELECT count(*)::integer FROM ${s}.permit p WHERE p.held AND t.key = ANY (p.keys))
+    sql: (
+      s,
+    ) => `SELECT t.key, t.held, (SELECT count(*)::integer FROM ${s}.permit p WHERE p.held AND t.key = ANY (p.keys))
       AS permits FROM ${s}.throttle t
       WHERE t.held <> (SELECT count(*) FROM ${s}.permit p WHERE p.held AND t.key = ANY (p.keys))`,
   },

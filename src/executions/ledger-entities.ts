@@ -33,7 +33,11 @@ export interface StepEntity {
   readonly finishedAt: Date | null;
 }
 
-const column = (name: string, type: EntitySchemaColumnOptions['type'], nullable = false): EntitySchemaColumnOptions => ({
+const column = (
+  name: string,
+  type: EntitySchemaColumnOptions['type'],
+  nullable = false,
+): EntitySchemaColumnOptions => ({
   name,
   type,
   nullable,

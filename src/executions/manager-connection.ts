@@ -17,7 +17,7 @@ export function managerConnection(manager: EntityManager, schema: string): Conne
   return {
     schema,
     async query<Row extends object>(text: string, params: readonly unknown[] = []): Promise<Rows<Row>> {
-      const result: QueryResult<Row> = await runner.query(text, [...params], true);
+      const result = (await runner.query(text, [...params], true)) as QueryResult<Row>;
       return { rows: result.records ?? [], count: result.affected ?? result.records.length };
     },
   };

@@ -54,7 +54,9 @@ export async function scheduleExecution(
   writes: ResourceWrites,
   params: ScheduleParams,
 ): Promise<Scheduled> {
-  const { rows } = await connection.query<{ lock_timeout: string }>(`SELECT current_setting('lock_timeout') AS lock_timeout`);
+  const { rows } = await connection.query<{ lock_timeout: string }>(
+    `SELECT current_setting('lock_timeout') AS lock_timeout`,
+  );
   await connection.query('SAVEPOINT reeve_schedule');
   try {
     await connection.query(`SELECT set_config('lock_timeout', $1, true)`, [`${params.lockTimeoutMs}ms`]);
@@ -116,7 +118,7 @@ async function startResources(connection: Connection, writes: ResourceWrites, pa
       ...(resource.actionDetails === undefined ? {} : { actionDetails: resource.actionDetails }),
       error: null,
     });
-    if (!won) throw await resourceConflict(connection, writes, resource, execution.executor, resource.start);
+    if (!won) throw await resourceConflict(connection, writes, resource, execution.executor);
   }
 }
 
@@ -129,7 +131,7 @@ async function answerWithRival(
   const { execution } = params;
   const main = params.resources.find((resource) => resource.main);
   if (rival.by === 'resource' && main !== undefined) {
-    throw await resourceConflict(connection, writes, main, execution.executor, main.start);
+    throw await resourceConflict(connection, writes, main, execution.executor);
   }
   if (rival.by === 'idempotency_key' && rival.request_hash !== execution.requestHash) {
     throw new ReeveError(
@@ -142,13 +144,13 @@ async function answerWithRival(
 }
 
 /** Why a resource could not be taken: what it is, its state, and whose execution holds it. */
-export async function resourceConflict(
+async function resourceConflict(
   connection: Connection,
   writes: ResourceWrites,
-  ref: ResourceRef,
+  ref: StartingResource,
   executor: string,
-  wanted: Transition,
 ): Promise<ReeveError> {
+  const wanted = ref.start;
   const found = await writes.find(connection, ref);
   if (found === undefined) return notFoundError(ref, executor);
   const holder = found.executionId === null ? 'no execution' : `execution ${found.executionId}`;

@@ -42,7 +42,10 @@ function follow(
   }
   if (current !== undefined) return current;
   const source = position === ownResult ? 'its own result' : `the result of step ${Number(position) + 1}`;
-  throw new ReeveError('REFERENCE_MISSING', `${subject} needs "${keys.join('.')}" of ${source}, which has no such field`);
+  throw new ReeveError(
+    'REFERENCE_MISSING',
+    `${subject} needs "${keys.join('.')}" of ${source}, which has no such field`,
+  );
 }
 
 /** The fields that a completion saves on the resource, with their values. */
@@ -53,5 +56,8 @@ export function resolveSavedFields(
 ): Readonly<Record<string, JsonValue>> {
   const resultOf = (position: number): JsonValue | undefined =>
     position === ownResult ? result : step.results[String(position)];
-  return resolveReferences(save, resultOf, `step ${step.position + 1} "${step.description}"`) as Record<string, JsonValue>;
+  return resolveReferences(save, resultOf, `step ${step.position + 1} "${step.description}"`) as Record<
+    string,
+    JsonValue
+  >;
 }

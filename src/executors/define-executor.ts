@@ -8,17 +8,7 @@ import type { ResourceDefinition } from '../resources/define-resource.ts';
 import { schemaProblems, type InputOf, type OutputOf, type Schema } from '../tasks/standard-schema.ts';
 import type { ExecutorDefinition, ExecutorKind, ExecutorOptions, InvolvedResource } from './executor-definition.ts';
 
-const knownOptions = [
-  'name',
-  'version',
-  'input',
-  'facts',
-  'plan',
-  'before',
-  'involves',
-  'transitions',
-  'priority',
-];
+const knownOptions = ['name', 'version', 'input', 'facts', 'plan', 'before', 'involves', 'transitions', 'priority'];
 
 /**
  * Brings a new resource into being: `creation_scheduled → creating → ok | erred`. The row is inserted by the caller,
@@ -77,8 +67,14 @@ export function defineDeleteExecutor<
   return executorDefinition('delete', resource, options, { appendsDeletion: true });
 }
 
-export interface ActionOptions<R, B, S extends string, T extends string, I extends Schema | undefined, F>
-  extends ExecutorOptions<R, B, S, T, I, F> {
+export interface ActionOptions<
+  R,
+  B,
+  S extends string,
+  T extends string,
+  I extends Schema | undefined,
+  F,
+> extends ExecutorOptions<R, B, S, T, I, F> {
   readonly name: string;
   /** What people read on the resource while the action is under way, such as `resize`. Default: the name. */
   readonly action?: string;
@@ -121,7 +117,10 @@ export function defineExecutor<
   options: ExecutorOptions<R, B, S, T, I, F> & { readonly name: string },
 ): ExecutorDefinition<R, InputOf<I>, 'plain'>;
 export function defineExecutor<const I extends Schema | undefined = undefined>(
-  options: Omit<ExecutorOptions<undefined, never, never, never, I, undefined>, 'facts' | 'before' | 'involves' | 'transitions'> & {
+  options: Omit<
+    ExecutorOptions<undefined, never, never, never, I, undefined>,
+    'facts' | 'before' | 'involves' | 'transitions'
+  > & {
     readonly name: string;
   },
 ): ExecutorDefinition<null, InputOf<I>, 'plain'>;
@@ -169,7 +168,12 @@ function executorDefinition<R, Input, Kind extends ExecutorKind>(
   const operations: Readonly<Partial<Record<ExecutorKind, OperationTransitions>>> = definition?.states.operations ?? {};
   const declared = operations[kind];
   const transitions = loose.transitions === undefined ? declared : { ...declared, ...loose.transitions };
-  const problems = definitionProblems(name, kind, definition, loose, transitions, extra);
+  const problems = definitionProblems(name, loose, {
+    kind,
+    resource: definition,
+    transitions,
+    known: extra.known ?? [],
+  });
   if (problems.length > 0) throw problemsError('CONFIGURATION_INVALID', 'An executor is defined wrongly', problems);
   return Object.freeze({
     name,
@@ -190,18 +194,22 @@ function executorDefinition<R, Input, Kind extends ExecutorKind>(
   }) as unknown as ExecutorDefinition<R, Input, Kind>;
 }
 
+interface DefinitionContext {
+  readonly kind: ExecutorKind;
+  readonly resource: ResourceDefinition | undefined;
+  readonly transitions: OperationTransitions | undefined;
+  readonly known: readonly string[];
+}
+
 function definitionProblems(
   name: string,
-  kind: ExecutorKind,
-  resource: ResourceDefinition | undefined,
   options: LooseOptions,
-  transitions: OperationTransitions | undefined,
-  extra: Extra,
+  { kind, resource, transitions, known }: DefinitionContext,
 ): string[] {
   const subject = `executor "${name}"`;
   const problems = [
     ...nameProblems(name, subject),
-    ...unknownOptions(options, [...knownOptions, ...(extra.known ?? [])], subject),
+    ...unknownOptions(options, [...knownOptions, ...known], subject),
     ...schemaProblems(options.input, subject),
   ];
   if (typeof options.plan !== 'function') problems.push(`${subject} has no "plan" function`);
@@ -216,7 +224,7 @@ function definitionProblems(
   if (kind !== 'plain' && machine !== undefined && transitions?.start === undefined) {
     problems.push(`${subject}: the states of "${resource?.name}" declare no "${kind}" operation; pass "transitions"`);
   }
-  for (const transition of Object.values(transitions ?? {})) {
+  for (const transition of Object.values<string>({ ...transitions })) {
     if (machine !== undefined && !Object.hasOwn(machine.transitions, transition)) {
       const hint = didYouMean(transition, Object.keys(machine.transitions));
       problems.push(`${subject} names the transition "${transition}", which does not exist${hint}`);
@@ -224,4 +232,3 @@ function definitionProblems(
   }
   return problems;
 }
-

@@ -33,15 +33,7 @@ export interface ResolvedExecuteOptions {
   readonly changed: readonly string[] | undefined;
 }
 
-const knownOptions = [
-  'idempotencyKey',
-  'idempotencyFor',
-  'countdown',
-  'weight',
-  'priority',
-  'context',
-  'changed',
-];
+const knownOptions = ['idempotencyKey', 'idempotencyFor', 'countdown', 'weight', 'priority', 'context', 'changed'];
 
 /** @throws INPUT_INVALID with all problems: unknown options, values out of range. */
 export function parseExecuteOptions(options: ExecuteOptions, subject: string): ResolvedExecuteOptions {

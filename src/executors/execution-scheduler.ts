@@ -63,7 +63,11 @@ export class ExecutionScheduler {
     const heavy = options.weight === 'heavy';
     const plan = buildPlan(executor, { input, facts, changed, heavy, limits: this.#options.limits });
     await this.#checkSteps(executor, plan.steps);
-    const owned = startingResources(executor, this.#resources, resource ?? {}, ref, checked);
+    const owned = startingResources(executor, this.#resources, {
+      resource: resource ?? {},
+      ref,
+      input: checked,
+    });
     return scheduleExecution(connection, this.#writes, {
       execution: {
         id: newId(),
@@ -111,9 +115,13 @@ export class ExecutionScheduler {
       throw error;
     });
     if (found !== undefined) return found;
-    throw new ReeveError('RESOURCE_NOT_FOUND', `${ref.type} ${ref.id} does not exist, so "${executor.name}" cannot start`, {
-      details: { resourceType: ref.type, resourceId: ref.id },
-    });
+    throw new ReeveError(
+      'RESOURCE_NOT_FOUND',
+      `${ref.type} ${ref.id} does not exist, so "${executor.name}" cannot start`,
+      {
+        details: { resourceType: ref.type, resourceId: ref.id },
+      },
+    );
   }
 
   /** Queues and tasks must be known, and input that is already complete must fit its task. */
@@ -134,7 +142,8 @@ export class ExecutionScheduler {
         problems.push(`step ${step.position + 1}: ${Error.isError(error) ? error.message : String(error)}`);
       });
     }
-    if (problems.length > 0) throw problemsError('INPUT_INVALID', `The plan of "${executor.name}" does not fit`, problems);
+    if (problems.length > 0)
+      throw problemsError('INPUT_INVALID', `The plan of "${executor.name}" does not fit`, problems);
   }
 }
 
@@ -144,7 +153,7 @@ function changedFields(
   ref: ResourceRef | undefined,
 ): readonly string[] {
   if (executor.kind !== 'update') return [];
-  if (Array.isArray(options.changed)) return options.changed;
+  if (options.changed !== undefined && Array.isArray(options.changed)) return options.changed.map(String);
   throw new ReeveError(
     'CHANGED_FIELDS_REQUIRED',
     `"${executor.name}" on ${ref?.type} ${ref?.id} needs to know what changed; pass { changed: ["name", …] }`,

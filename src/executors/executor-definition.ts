@@ -15,7 +15,7 @@ export interface InvolvedResource {
 }
 
 /** What a `before` hook gets: the caller's transaction, the resource as it was read in it, the checked input. */
-export interface BeforeScope<R, Input> {
+interface BeforeScope<R, Input> {
   readonly manager: EntityManager;
   readonly resource: R;
   readonly input: Input;
@@ -70,4 +70,3 @@ export interface ExecutorDefinition<R = unknown, Input = unknown, Kind extends E
 }
 
 export type AnyPlan = Plan<ObjectLiteral, unknown, string, string, unknown, object>;
-

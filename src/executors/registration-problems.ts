@@ -41,7 +41,7 @@ function tryPlan(executor: ExecutorDefinition): readonly StepDraft[] | { problem
     dry: true,
   });
   try {
-    executor.plan(new Plan(builder) as unknown as AnyPlan, standIn(), standIn(), []);
+    executor.plan(anyPlan(builder), standIn(), standIn(), []);
   } catch (error) {
     if (isReeveError(error, 'PLAN_INVALID') || isReeveError(error, 'CONFIGURATION_INVALID')) {
       const { problems } = error.details;
@@ -49,6 +49,10 @@ function tryPlan(executor: ExecutorDefinition): readonly StepDraft[] | { problem
     }
   }
   return builder.finish();
+}
+
+function anyPlan(builder: PlanBuilder): AnyPlan {
+  return new Plan(builder);
 }
 
 function stepProblems(
@@ -77,7 +81,7 @@ function stepProblems(
 }
 
 /** The backend method that a step calls, or undefined for a step of another kind. */
-export function calledMethod(step: StepDraft): string | undefined {
+function calledMethod(step: StepDraft): string | undefined {
   if (!['reeve.call', 'reeve.callIndependent', 'reeve.poll'].includes(step.task)) return undefined;
   const args = step.args as { readonly method?: unknown } | null;
   return typeof args?.method === 'string' ? args.method : undefined;

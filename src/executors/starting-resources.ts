@@ -8,13 +8,17 @@ import type { ResourceDefinition } from '../resources/define-resource.ts';
 import type { ResourceRegistry } from '../resources/resource-registry.ts';
 import type { ExecutorDefinition } from './executor-definition.ts';
 
+interface StartSubject {
+  readonly resource: ObjectLiteral;
+  readonly ref: ResourceRef | undefined;
+  readonly input: unknown;
+}
+
 /** The resources that an execution owns: its own, if its kind of operation moves it, and those that it involves. */
 export function startingResources(
   executor: ExecutorDefinition,
   registry: ResourceRegistry,
-  resource: ObjectLiteral,
-  ref: ResourceRef | undefined,
-  input: unknown,
+  { resource, ref, input }: StartSubject,
 ): StartingResource[] {
   const owned: StartingResource[] = [];
   if (ref !== undefined && executor.resource !== undefined && executor.transitions?.start !== undefined) {

@@ -20,7 +20,10 @@ export class TaskRegistry {
   handler(name: string): StepHandler {
     const handler = families.get(name) ?? this.#tasks.get(name)?.handler;
     if (handler !== undefined) return handler;
-    throw new ReeveError('TASK_UNKNOWN', `task "${name}" is not registered here${didYouMean(name, this.#tasks.keys())}`);
+    throw new ReeveError(
+      'TASK_UNKNOWN',
+      `task "${name}" is not registered here${didYouMean(name, this.#tasks.keys())}`,
+    );
   }
 
   /** The names of the user's tasks. */

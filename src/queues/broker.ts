@@ -82,7 +82,12 @@ export class Broker {
     };
     const worker =
       this.#options.redisUrl === undefined
-        ? new Worker(name, processor, { ...settings, connection: this.#postgres(options.concurrency + 1) }, createPostgresBackend)
+        ? new Worker(
+            name,
+            processor,
+            { ...settings, connection: this.#postgres(options.concurrency + 1) },
+            createPostgresBackend,
+          )
         : new Worker(name, processor, { ...settings, prefix: this.#prefix(), connection: this.#connect(null) });
     worker.on('error', (error: Error) => this.#connectionFailed(name, error));
     return worker;
@@ -131,7 +136,10 @@ export class Broker {
   }
 
   #connectionFailed(queue: string, error: Error): void {
-    this.#options.logger.debug({ event: 'broker.connection', queue, err: storeError(error, 'BROKER_UNAVAILABLE') }, error.message);
+    this.#options.logger.debug(
+      { event: 'broker.connection', queue, err: storeError(error, 'BROKER_UNAVAILABLE') },
+      error.message,
+    );
   }
 }
 

@@ -74,9 +74,9 @@ export class Reconciler {
     const { connection, broker, logger, nudge } = this.#options;
     if (!(await raiseEpoch(connection, queue.name, queue.epoch))) return;
     const epoch = queue.epoch + 1;
-    await broker.queue(epochQueue).addBulk([
-      { name: 'epoch', data: { queue: queue.name, epoch }, opts: { jobId: epochJobId(queue.name, epoch) } },
-    ]);
+    await broker
+      .queue(epochQueue)
+      .addBulk([{ name: 'epoch', data: { queue: queue.name, epoch }, opts: { jobId: epochJobId(queue.name, epoch) } }]);
     logger.info({ event: 'broker.epoch', queue: queue.name, epoch }, `queue ${queue.name} begins epoch ${epoch}`);
     nudge();
   }
@@ -86,7 +86,10 @@ export class Reconciler {
     const expected = await countExpectedJobs(connection, queue.name, graceMs);
     if (expected.published === 0) return;
     const counts = await broker.queue(queue.name).getJobCounts();
-    const held = Object.entries(counts).reduce((sum, [state, count]) => sum + (endedJobStates.has(state) ? 0 : count), 0);
+    const held = Object.entries(counts).reduce(
+      (sum, [state, count]) => sum + (endedJobStates.has(state) ? 0 : count),
+      0,
+    );
     if (held >= expected.published + expected.running) return;
     const suspects = await listSuspectedSteps(connection, { queue: queue.name, graceMs, limit: suspectsPerRound });
     const lost: ReadyStep[] = [];

@@ -114,15 +114,17 @@ export class Relay {
   #mark(): Promise<void> {
     clearTimeout(this.#markTimer);
     this.#markTimer = undefined;
-    this.#marking = this.#marking.catch(() => undefined).then(async () => {
-      const steps = [...this.#unmarked.values()];
-      if (steps.length === 0) return;
-      try {
-        await markPublished(this.#options.connection, steps);
-      } finally {
-        for (const step of steps) this.#unmarked.delete(jobId(step));
-      }
-    });
+    this.#marking = this.#marking
+      .catch(() => undefined)
+      .then(async () => {
+        const steps = [...this.#unmarked.values()];
+        if (steps.length === 0) return;
+        try {
+          await markPublished(this.#options.connection, steps);
+        } finally {
+          for (const step of steps) this.#unmarked.delete(jobId(step));
+        }
+      });
     return this.#marking;
   }
 }

@@ -58,12 +58,12 @@ export function defineResource<R extends ObjectLiteral, B, const S extends strin
   target: (abstract new (...args: never[]) => R) | EntitySchema<R>,
   options: ResourceOptions<R, B, S, T>,
 ): ResourceDefinition<R, B, S, T> {
-  const subject = `resource "${String(options.name)}"`;
+  const subject = `resource "${options.name}"`;
   const problems = [...nameProblems(options.name, subject), ...unknownOptions(options, knownOptions, subject)];
   if (problems.length > 0) throw problemsError('CONFIGURATION_INVALID', 'A resource is defined wrongly', problems);
   return Object.freeze({
     name: options.name,
-    target: target as EntityTarget<R>,
+    target,
     states: options.states,
     backend: options.backend,
     relations: options.relations ?? [],

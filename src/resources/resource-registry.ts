@@ -14,7 +14,8 @@ export class ResourceRegistry {
   constructor(dataSource: DataSource, definitions: readonly ResourceDefinition[]) {
     this.#dataSource = dataSource;
     const problems = definitions.flatMap((definition) => tableProblems(dataSource, definition));
-    if (problems.length > 0) throw problemsError('CONFIGURATION_INVALID', 'Resources do not fit the dataSource', problems);
+    if (problems.length > 0)
+      throw problemsError('CONFIGURATION_INVALID', 'Resources do not fit the dataSource', problems);
     for (const definition of definitions) {
       const table = new ResourceTable(dataSource.getMetadata(definition.target), definition.name);
       this.#resources.set(definition.name, { definition, table });

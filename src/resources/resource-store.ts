@@ -1,11 +1,6 @@
 import type { JsonValue } from '../core/json.ts';
 import type { Connection } from '../executions/connection.ts';
-import type {
-  ResourceChange,
-  ResourceRef,
-  ResourceSnapshot,
-  ResourceWrites,
-} from '../executions/resource-writes.ts';
+import type { ResourceChange, ResourceRef, ResourceSnapshot, ResourceWrites } from '../executions/resource-writes.ts';
 import { insertEvent } from '../executions/sql/insert-event.ts';
 import type { ResourceRegistry } from './resource-registry.ts';
 import type { ResourceTable } from './resource-table.ts';
@@ -96,7 +91,9 @@ function guard(assignments: Assignments, change: ResourceChange): string {
   else if (change.owner === 'mine') conditions.push(mine());
   else conditions.push(`(${owner} IS NULL OR ${mine()})`);
   if (change.transition !== undefined) {
-    conditions.push(`${assignments.columnOf('state')} = ANY (${assignments.param([...change.transition.from])}::text[])`);
+    conditions.push(
+      `${assignments.columnOf('state')} = ANY (${assignments.param([...change.transition.from])}::text[])`,
+    );
   }
   return conditions.join(' AND ');
 }

@@ -56,7 +56,9 @@ export function tableProblems(dataSource: DataSource, resource: ResourceDefiniti
   const metadata = dataSource.getMetadata(resource.target);
   const problems: string[] = [];
   if (metadata.primaryColumns.length !== 1) {
-    problems.push(`resource "${resource.name}": its entity has ${metadata.primaryColumns.length} primary columns; use one`);
+    problems.push(
+      `resource "${resource.name}": its entity has ${metadata.primaryColumns.length} primary columns; use one`,
+    );
   }
   const properties = new Set(metadata.columns.map((column) => column.propertyName));
   const missing = requiredEngineProperties.filter((property) => !properties.has(property));

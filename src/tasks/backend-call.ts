@@ -26,7 +26,7 @@ export async function callBackend(run: StepRun, independent = false): Promise<un
 /** The methods of an object, its prototypes included. */
 export function methodNames(target: object): string[] {
   const names = new Set<string>();
-  for (let current: object | null = target; current !== null && current !== Object.prototype; ) {
+  for (let current: object | null = target; current !== null && current !== Object.prototype;) {
     for (const name of Object.getOwnPropertyNames(current)) names.add(name);
     current = Object.getPrototypeOf(current) as object | null;
   }

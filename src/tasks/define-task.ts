@@ -1,4 +1,3 @@
-import type { JsonValue } from '../core/json.ts';
 import { problemsError } from '../core/errors.ts';
 import { nameProblems, unknownOptions } from '../core/options.ts';
 import type { QueueName } from '../core/queue-names.ts';
@@ -86,7 +85,7 @@ function taskDefinition<Result, S extends Schema | undefined>(
   key: ((input: OutputOf<S>) => string) | undefined,
   known: readonly string[],
 ): TaskDefinition<InputOf<S>, Awaited<Result>> {
-  const subject = `task "${String(options.name)}"`;
+  const subject = `task "${options.name}"`;
   const problems = [
     ...nameProblems(options.name, subject),
     ...unknownOptions(options, known, subject),
@@ -112,16 +111,17 @@ function taskDefinition<Result, S extends Schema | undefined>(
 /** A task with its arguments, not yet run. */
 export interface Signature<Result = unknown> {
   readonly task: TaskDefinition<never, Result>;
-  readonly input: JsonValue | ((previous: never) => unknown);
+  /** A value, or a mapping that picks it from the result of the task before. */
+  readonly input: unknown;
 }
 
 /**
  * Binds a task to its input, or, inside a chain, to a mapping that picks it from the result of the task before.
  * `execute` runs it alone, `chain` one after another.
  */
-export function signature<Input, Result, Previous = unknown>(
+export function signature<Input, Result>(
   task: TaskDefinition<Input, Result>,
-  input: Input | ((previous: Previous) => Input),
+  input: Input | ((previous: never) => Input),
 ): Signature<Result> {
-  return { task: task as TaskDefinition<never, Result>, input: (input ?? null) as Signature['input'] };
+  return { task, input: input ?? null };
 }

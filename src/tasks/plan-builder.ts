@@ -1,6 +1,6 @@
 import { problemsError, ReeveError } from '../core/errors.ts';
 import { durationMs } from '../core/duration.ts';
-import { toJson, type JsonLimits, type JsonValue } from '../core/json.ts';
+import { toJson, type JsonLimits } from '../core/json.ts';
 import { didYouMean } from '../core/nearest-name.ts';
 import { unknownOptions } from '../core/options.ts';
 import type { StateMachine, Transition } from '../core/state-machine.ts';
@@ -67,7 +67,8 @@ export class PlanBuilder {
     const problems = unknownOptions(options, [...stepOptionNames, ...(step.extraOptions ?? [])], subject);
     if (problems.length > 0) throw problemsError('PLAN_INVALID', 'A plan is wrong', problems);
     const used = new Set<number>();
-    const args = this.subject.dry === true ? dryArguments(step.args) : storeReferences(this.#arguments(step.args), used);
+    const args =
+      this.subject.dry === true ? dryArguments(step.args) : storeReferences(this.#arguments(step.args), used);
     const effects = this.#effects(step, used);
     this.#drafts.push({
       position: this.#drafts.length,
@@ -100,7 +101,8 @@ export class PlanBuilder {
     const steps = [...this.#drafts, join];
     return steps.map((draft, index) => ({
       ...draft,
-      effects: index === 0 && !this.#begun && this.subject.begin ? { ...draft.effects, begin: 'operation' } : draft.effects,
+      effects:
+        index === 0 && !this.#begun && this.subject.begin ? { ...draft.effects, begin: 'operation' } : draft.effects,
       openPredecessors: index === 0 ? 0 : 1,
       next: index === steps.length - 1 ? [] : [index + 1],
     }));
@@ -125,7 +127,8 @@ export class PlanBuilder {
   #arguments(args: unknown): unknown {
     if (typeof args !== 'function') return args;
     const last = this.#drafts.length - 1;
-    if (last < 0) throw this.error('the first step has a mapping from the previous result, but nothing comes before it');
+    if (last < 0)
+      throw this.error('the first step has a mapping from the previous result, but nothing comes before it');
     const named = Object.fromEntries([...this.#named].map(([name, position]) => [name, referenceTo(position)]));
     return (args as (previous: unknown, steps: unknown) => unknown)(referenceTo(last), named);
   }
@@ -133,7 +136,8 @@ export class PlanBuilder {
   #effects(step: NewStep, used: Set<number>): StepEffects {
     const { options } = step;
     const saved = this.subject.dry === true ? undefined : options.save?.(referenceTo(ownResult) as never);
-    const save = saved === undefined ? undefined : toJson(storeReferences(saved, used), 'Saved fields', this.subject.limits);
+    const save =
+      saved === undefined ? undefined : toJson(storeReferences(saved, used), 'Saved fields', this.subject.limits);
     if (save !== undefined && (save === null || typeof save !== 'object' || Array.isArray(save))) {
       throw this.error('"save" gives no object of fields');
     }
@@ -142,13 +146,14 @@ export class PlanBuilder {
       ...(options.during === undefined ? {} : { begin: this.#begin(options.during, step.description) }),
       ...(options.runtimeDuring === undefined ? {} : { runtimeDuring: options.runtimeDuring }),
       ...(options.runtimeAfter === undefined ? {} : { runtimeAfter: options.runtimeAfter }),
-      ...(save === undefined ? {} : { save: save as JsonValue }),
+      ...(save === undefined ? {} : { save }),
     };
   }
 
   #begin(state: string, description: string): 'operation' | Transition {
     const { machine, begin } = this.subject;
-    if (machine === undefined) throw this.error(`"during" in ${description} needs a resource, and this executor has none`);
+    if (machine === undefined)
+      throw this.error(`"during" in ${description} needs a resource, and this executor has none`);
     if (!machine.states.includes(state)) {
       throw this.error(`"during" in ${description} names no state: "${state}"${didYouMean(state, machine.states)}`);
     }

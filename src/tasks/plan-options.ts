@@ -4,18 +4,11 @@ import type { QueueName } from '../core/queue-names.ts';
 import type { LimitOptions } from './step-limits.ts';
 
 /** The properties of a resource that only executions may write; a step cannot `save` them. */
-export type EngineProperty =
-  | 'id'
-  | 'state'
-  | 'executionId'
-  | 'runtimeState'
-  | 'action'
-  | 'actionDetails'
-  | 'errorMessage'
-  | 'errorTraceback';
+type EngineProperty =
+  'id' | 'state' | 'executionId' | 'runtimeState' | 'action' | 'actionDetails' | 'errorMessage' | 'errorTraceback';
 
 /** The fields of a resource that a step may save, with values that survive JSON. */
-export type SavedFields<R> = { readonly [K in Exclude<keyof R & string, EngineProperty>]?: Jsonable<R[K]> };
+type SavedFields<R> = { readonly [K in Exclude<keyof R & string, EngineProperty>]?: Jsonable<R[K]> };
 
 export interface StepOptions<S extends string> extends LimitOptions {
   /** What people read in logs and lists. */

@@ -11,12 +11,7 @@ import type {
 } from './backend-types.ts';
 import type { TaskDefinition } from './define-task.ts';
 import type { PlanBuilder } from './plan-builder.ts';
-import {
-  pollOptionNames,
-  type CallOptions,
-  type PollOptions,
-  type StepOptions,
-} from './plan-options.ts';
+import { pollOptionNames, type CallOptions, type PollOptions, type StepOptions } from './plan-options.ts';
 import { parsePoll } from './poll-policy.ts';
 import { parseLimits } from './step-limits.ts';
 
@@ -24,8 +19,7 @@ import { parseLimits } from './step-limits.ts';
 type Given<Args, Previous, Steps> = Jsonable<Args> | ((previous: Previous, steps: Steps) => Jsonable<Args>);
 
 type CallRest<Args extends readonly unknown[], Previous, Steps, Options> =
-  | ([] extends Args ? [options?: Options] : never)
-  | [args: Given<Args, Previous, Steps>, options?: Options];
+  ([] extends Args ? [options?: Options] : never) | [args: Given<Args, Previous, Steps>, options?: Options];
 
 /**
  * The steps of one execution, as data. Building it is pure: it sees the input and the stored facts and nothing else of
@@ -182,12 +176,10 @@ export class Plan<R, B, S extends string, T extends string, Previous, Steps exte
 }
 
 type PollRest<Args extends readonly unknown[], Previous, Steps, Options> =
-  | ([] extends Args ? [options: Options] : never)
-  | [args: Given<Args, Previous, Steps>, options: Options];
+  ([] extends Args ? [options: Options] : never) | [args: Given<Args, Previous, Steps>, options: Options];
 
 function splitRest(rest: readonly unknown[]): [unknown, Record<string, unknown>] {
   const [first, second] = rest;
   if (Array.isArray(first) || typeof first === 'function') return [first, (second ?? {}) as Record<string, unknown>];
   return [[], (first ?? {}) as Record<string, unknown>];
 }
-

@@ -30,7 +30,9 @@ export const pollHandler: StepHandler = async (run) => {
     const next = { looks: memory.looks + 1, errorsInARow: memory.errorsInARow + 1, lastSeen: memory.lastSeen };
     if (!stored.retryable || next.errorsInARow > policy.tolerate) throw error;
     const answer = again(run, policy, next, method);
-    return answer.kind === 'again' ? { ...answer, error: stored } : { ...answer, poll: { ...next, error: errorJson(stored) } };
+    return answer.kind === 'again'
+      ? { ...answer, error: stored }
+      : { ...answer, poll: { ...next, error: errorJson(stored) } };
   }
 };
 

@@ -30,14 +30,17 @@ export async function completeStep(
   let current = outcome;
   for (let tries = 1; ; tries += 1) {
     try {
-      return await finishStep(pool, writes, claim.step, current);
+      return await finishStep(pool, writes, { step: claim.step, outcome: current });
     } catch (error) {
       if (error instanceof CommitUnknown) {
         if (await isRecorded(claim, environment)) return { kind: 'finished', outcome: current, ready: [] };
         continue;
       }
       if (isConnectionError(error)) {
-        logger.debug({ event: 'step.completion.waits', err: storeError(error) }, 'the ledger does not answer; trying again');
+        logger.debug(
+          { event: 'step.completion.waits', err: storeError(error) },
+          'the ledger does not answer; trying again',
+        );
       } else {
         current = refusedOutcome(claim, current, error);
       }
@@ -58,7 +61,8 @@ function refusedOutcome(claim: ActiveClaim, outcome: StepOutcome, error: unknown
     );
     return outcomeOfStoredError(claim.step, { ...storeError(refused), permanent: false });
   }
-  if (outcome.kind === 'failed' && outcome.error.code === 'FINALISER_FAILED' && outcome.error.traceback === '') throw error;
+  if (outcome.kind === 'failed' && outcome.error.code === 'FINALISER_FAILED' && outcome.error.traceback === '')
+    throw error;
   const message = `the failure could not be stored${state === undefined ? '' : ` (SQLSTATE ${state})`}`;
   return {
     kind: 'failed',

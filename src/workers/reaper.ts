@@ -77,7 +77,7 @@ export class Reaper {
     );
     const outcome: StepOutcome =
       crashes >= maxCrashes ? { kind: 'failed', error } : { kind: 'crashed', error, delayMs: 0 };
-    const answer = await finishStep(pool, writes, step, outcome, { expiredOnly: true });
+    const answer = await finishStep(pool, writes, { step, outcome, expiredOnly: true });
     if (answer.kind === 'stale') return;
     stepLogger(logger, step).warn({ event: 'step.reaped', worker: step.workerId, crashes }, error.message);
   }

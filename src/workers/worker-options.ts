@@ -48,7 +48,9 @@ export function parseTiming(options: TimingOptions): Timing {
   const problems: string[] = [];
   if (timing.leaseMs < 500) problems.push(`timing.lease is ${timing.leaseMs} ms; use at least 500 ms`);
   if (timing.heartbeatMs > timing.leaseMs / 2) {
-    problems.push(`timing.heartbeat is ${timing.heartbeatMs} ms; use at most half of the lease of ${timing.leaseMs} ms`);
+    problems.push(
+      `timing.heartbeat is ${timing.heartbeatMs} ms; use at most half of the lease of ${timing.leaseMs} ms`,
+    );
   }
   if (!Number.isInteger(timing.maxCrashes) || timing.maxCrashes < 1) {
     problems.push(`timing.maxCrashes is ${timing.maxCrashes}; use a whole number from 1`);

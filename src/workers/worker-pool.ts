@@ -92,7 +92,8 @@ export class WorkerPool {
     await this.#heartbeat.stop();
     if (left > 0) await Promise.allSettled(this.#workers.map((worker) => worker.close(true)));
     await updateWorker(pool, { id: this.id, state: 'stopped', running: left }).catch(() => undefined);
-    const text = left === 0 ? 'worker stopped' : `worker stopped; ${left} steps go on elsewhere when their lease is over`;
+    const text =
+      left === 0 ? 'worker stopped' : `worker stopped; ${left} steps go on elsewhere when their lease is over`;
     this.#logger.info({ event: 'worker.stopped', left }, text);
   }
 
@@ -105,7 +106,10 @@ export class WorkerPool {
   async #process(queue: string, data: unknown): Promise<void> {
     const job = parseStepJob(data, this.#options.engineId);
     if (job === undefined) {
-      this.#logger.warn({ event: 'job.foreign', queue }, `queue ${queue} held a job that is not of this engine; dropped`);
+      this.#logger.warn(
+        { event: 'job.foreign', queue },
+        `queue ${queue} held a job that is not of this engine; dropped`,
+      );
       return;
     }
     if (this.#state === 'draining') await this.#giveBack(job);

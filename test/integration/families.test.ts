@@ -1,5 +1,15 @@
 import { expect, it } from '@jest/globals';
-import { backendUnavailable, chain, defineCreateExecutor, defineExecutor, defineStates, defineTask, defineResource, defineActionExecutor, signature } from '../../src/index.ts';
+import {
+  backendUnavailable,
+  chain,
+  defineCreateExecutor,
+  defineExecutor,
+  defineStates,
+  defineTask,
+  defineResource,
+  defineActionExecutor,
+  signature,
+} from '../../src/index.ts';
 import { z } from 'zod';
 import { describeOnBrokers, makeBundle } from '../support/bundle.ts';
 import { eventually } from '../support/eventually.ts';
@@ -17,7 +27,12 @@ describeOnBrokers('a poll', (broker) => {
           .poll('state', { until: 'ACTIVE', failOn: 'ERROR', goneOn: 'DELETED', every: '300ms', timeout: '10s' })
           .call('rename'),
     });
-    outside.on('state', () => 'BUILD', () => 'BUILD', () => 'ACTIVE');
+    outside.on(
+      'state',
+      () => 'BUILD',
+      () => 'BUILD',
+      () => 'ACTIVE',
+    );
     await using bundle = await makeBundle(broker, { executors: [create] });
     await bundle.reeve.startWorker();
     const row = await volumeIn(bundle, 'creation_scheduled');
@@ -40,7 +55,8 @@ describeOnBrokers('a poll', (broker) => {
     const outside = new Outside();
     const { volume } = testResources(outside);
     const create = defineCreateExecutor(volume, {
-      plan: (p) => p.poll('state', { until: 'ACTIVE', failOn: ['ERROR'], goneOn: 'DELETED', every: '50ms', timeout: '5s' }),
+      plan: (p) =>
+        p.poll('state', { until: 'ACTIVE', failOn: ['ERROR'], goneOn: 'DELETED', every: '50ms', timeout: '5s' }),
     });
     outside.on('state', () => seen);
     await using bundle = await makeBundle(broker, { executors: [create] });
@@ -74,7 +90,15 @@ describeOnBrokers('a poll', (broker) => {
     const busy = (): never => {
       throw backendUnavailable('busy');
     };
-    outside.on('isReady', busy, busy, () => false, busy, busy, () => true);
+    outside.on(
+      'isReady',
+      busy,
+      busy,
+      () => false,
+      busy,
+      busy,
+      () => true,
+    );
     await using bundle = await makeBundle(broker, { executors: [create] });
     await bundle.reeve.startWorker();
     const first = await bundle.reeve.execute(create, await volumeIn(bundle, 'creation_scheduled'));
@@ -124,12 +148,18 @@ describeOnBrokers('the families of tasks', (broker) => {
     const outside = new Outside();
     const { volume } = testResources(outside);
     const recover = defineExecutor(volume, { name: 'volume.recover', plan: (p) => p.recover() });
-    const break_ = defineExecutor(volume, { name: 'volume.break', plan: (p) => p.setErred('found broken by the audit') });
+    const break_ = defineExecutor(volume, {
+      name: 'volume.break',
+      plan: (p) => p.setErred('found broken by the audit'),
+    });
     await using bundle = await makeBundle(broker, { executors: [recover, break_] });
     await bundle.reeve.startWorker();
     const row = await volumeIn(bundle, 'ok');
     await ended(bundle, (await bundle.reeve.execute(break_, row)).executionId);
-    expect(await readVolume(bundle, row.id)).toMatchObject({ state: 'erred', errorMessage: 'found broken by the audit' });
+    expect(await readVolume(bundle, row.id)).toMatchObject({
+      state: 'erred',
+      errorMessage: 'found broken by the audit',
+    });
     await ended(bundle, (await bundle.reeve.execute(recover, row)).executionId);
     expect(await readVolume(bundle, row.id)).toMatchObject({ state: 'ok', errorMessage: '', executionId: null });
     const again = await ended(bundle, (await bundle.reeve.execute(recover, row)).executionId);
@@ -138,7 +168,11 @@ describeOnBrokers('the families of tasks', (broker) => {
   });
 
   it('run a bare task, and a chain whose steps feed each other, as anonymous executions', async () => {
-    const add = defineTask({ name: 'add', input: z.object({ a: z.number(), b: z.number() }), run: ({ a, b }) => ({ sum: a + b }) });
+    const add = defineTask({
+      name: 'add',
+      input: z.object({ a: z.number(), b: z.number() }),
+      run: ({ a, b }) => ({ sum: a + b }),
+    });
     const square = defineTask({ name: 'square', input: z.object({ n: z.number() }), run: ({ n }) => n * n });
     await using bundle = await makeBundle(broker, { tasks: [add, square] });
     await bundle.reeve.startWorker();
@@ -150,11 +184,14 @@ describeOnBrokers('the families of tasks', (broker) => {
     );
     const two = await bundle.reeve.execute(chained, { context: { user: 'ada' } });
     expect(await ended(bundle, two.executionId)).toMatchObject({ state: 'succeeded', result: 25 });
-    expect(await bundle.reeve.execution(two.executionId)).toMatchObject({ executor: 'add|square', context: { user: 'ada' } });
+    expect(await bundle.reeve.execution(two.executionId)).toMatchObject({
+      executor: 'add|square',
+      context: { user: 'ada' },
+    });
   });
 });
 
-describeOnBrokers('a state machine of one\'s own', (broker) => {
+describeOnBrokers("a state machine of one's own", (broker) => {
   it('moves by its own transitions', async () => {
     const outside = new Outside();
     const states = defineStates({
@@ -224,6 +261,12 @@ describeOnBrokers('watch', (broker) => {
     const outcome = await ended(bundle, executionId);
     expect(outcome.result).toEqual({ context: { user: 'ada', trace: 'abc' }, key: `${executionId}:0`, fence: 1 });
     const mine = log.lines.find((line) => line.message === 'half way');
-    expect(mine?.fields).toMatchObject({ execution: executionId, step: 0, attempt: 1, task: 'slow', context: { user: 'ada' } });
+    expect(mine?.fields).toMatchObject({
+      execution: executionId,
+      step: 0,
+      attempt: 1,
+      task: 'slow',
+      context: { user: 'ada' },
+    });
   });
 });

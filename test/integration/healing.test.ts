@@ -113,7 +113,9 @@ describeOnBrokers('a step that loses its worker again and again', (broker) => {
     const { executionId } = await bundle.reeve.execute(extend, await volumeIn(bundle, 'ok'));
     for (const round of [1, 2, 3]) {
       await eventually(() => expect(outside.calls).toHaveLength(round));
-      await bundle.query(`UPDATE reeve.step SET claim_token = gen_random_uuid(), lease_until = now() WHERE state = 'running'`);
+      await bundle.query(
+        `UPDATE reeve.step SET claim_token = gen_random_uuid(), lease_until = now() WHERE state = 'running'`,
+      );
     }
     const outcome = await ended(bundle, executionId);
     expect(outcome).toMatchObject({ state: 'failed', error: { code: 'TASK_CRASHED' } });
@@ -134,7 +136,9 @@ describeOnBrokers('a wiped broker', (broker) => {
     }
     await eventually(async () => expect(await jobsOf(bundle, broker)).toHaveLength(20));
     await eventually(async () => {
-      expect(await bundle.query('SELECT 1 FROM reeve.step WHERE published_epoch < 0 AND state = $1', ['ready'])).toEqual([]);
+      expect(
+        await bundle.query('SELECT 1 FROM reeve.step WHERE published_epoch < 0 AND state = $1', ['ready']),
+      ).toEqual([]);
     });
     await wipeBroker(bundle, broker);
     expect(await jobsOf(bundle, broker)).toEqual([]);
@@ -146,7 +150,10 @@ describeOnBrokers('a wiped broker', (broker) => {
   it('that lost a single job gets it again after the grace time', async () => {
     const outside = new Outside();
     const { volume } = testResources(outside);
-    const rename = defineActionExecutor(volume, { name: 'volume.rename', plan: (p) => p.call('rename', { queue: 'heavy' }) });
+    const rename = defineActionExecutor(volume, {
+      name: 'volume.rename',
+      plan: (p) => p.call('rename', { queue: 'heavy' }),
+    });
     await using bundle = await makeBundle(broker, { executors: [rename] });
     await bundle.reeve.startWorker({ queues: ['tasks'] });
     await eventually(async () => expect(await bundle.query(`SELECT 1 FROM reeve.queue WHERE epoch < 2`)).toEqual([]));

@@ -87,10 +87,16 @@ describe('migrations', () => {
 
 describe('rows that may not be', () => {
   it.each([
-    ['a running step without a lease', `UPDATE reeve.step SET state = 'running', claim_token = gen_random_uuid(), finished_at = NULL`],
+    [
+      'a running step without a lease',
+      `UPDATE reeve.step SET state = 'running', claim_token = gen_random_uuid(), finished_at = NULL`,
+    ],
     ['a delayed step without its time', `UPDATE reeve.step SET state = 'delayed', finished_at = NULL`],
     ['an unknown state', `UPDATE reeve.step SET state = 'lost'`],
-    ['a ready step with open predecessors', `UPDATE reeve.step SET state = 'ready', finished_at = NULL, open_predecessors = 1`],
+    [
+      'a ready step with open predecessors',
+      `UPDATE reeve.step SET state = 'ready', finished_at = NULL, open_predecessors = 1`,
+    ],
     ['a failed step without its error', `UPDATE reeve.step SET state = 'failed'`],
     ['an ended execution without its time', `UPDATE reeve.execution SET finished_at = NULL`],
     ['a failed execution without its error', `UPDATE reeve.execution SET state = 'failed'`],
@@ -111,16 +117,32 @@ describe('the invariant checker', () => {
 
   it.each([
     ['I1', 'transient state without a live owner', `UPDATE volume SET state = 'updating'`],
-    ['I1', 'has an owner that has ended', `UPDATE volume SET state = 'creation_scheduled', execution_id = (SELECT id FROM reeve.execution)`],
+    [
+      'I1',
+      'has an owner that has ended',
+      `UPDATE volume SET state = 'creation_scheduled', execution_id = (SELECT id FROM reeve.execution)`,
+    ],
     ['I1', 'stable state and has an owner', `UPDATE volume SET execution_id = (SELECT id FROM reeve.execution)`],
     ['I2', 'no step that is ready', `UPDATE reeve.execution SET state = 'running', finished_at = NULL`],
-    ['I3', 'differs from its held permits', `INSERT INTO reeve.throttle (key, name, max_held, level, held) VALUES ('k', 'k', 4, 1, 2)`],
-    ['I3', 'execution that has ended', `INSERT INTO reeve.permit (id, execution_id, first_position, last_position, keys, places, held, created_at)
-       SELECT gen_random_uuid(), id, 0, 0, '{k}', '{1}', false, now() FROM reeve.execution`],
+    [
+      'I3',
+      'differs from its held permits',
+      `INSERT INTO reeve.throttle (key, name, max_held, level, held) VALUES ('k', 'k', 4, 1, 2)`,
+    ],
+    [
+      'I3',
+      'execution that has ended',
+      `INSERT INTO reeve.permit (id, execution_id, first_position, last_position, keys, places, held, created_at)
+       SELECT gen_random_uuid(), id, 0, 0, '{k}', '{1}', false, now() FROM reeve.execution`,
+    ],
     ['I4', 'before its predecessor ended well', `UPDATE reeve.step SET state = 'canceled' WHERE position = 0`],
     ['I4', 'still open', `UPDATE reeve.step SET state = 'pending', finished_at = NULL WHERE position = 2`],
     ['I4', 'an end without its attempt', `DELETE FROM reeve.attempt WHERE position = 1`],
-    ['I4', 'began before the predecessor', `UPDATE reeve.attempt SET started_at = started_at - interval '1 hour' WHERE position = 1`],
+    [
+      'I4',
+      'began before the predecessor',
+      `UPDATE reeve.attempt SET started_at = started_at - interval '1 hour' WHERE position = 1`,
+    ],
     ['I8', 'an execution that does not exist', `UPDATE reeve.event SET execution_id = gen_random_uuid()`],
     ['I8', 'has no steps', `DELETE FROM reeve.step`],
   ])('turns red for %s: %s', async (invariant, words, sabotage) => {

@@ -55,7 +55,7 @@ describeOnBrokers('errors and results that cannot be stored as they are', (broke
     const failing = defineTask({
       name: 'failing',
       run: () => {
-        throw thrown;
+        throw thrown as Error;
       },
     });
     await using bundle = await makeBundle(broker, { tasks: [failing] });
@@ -79,7 +79,10 @@ describeOnBrokers('errors and results that cannot be stored as they are', (broke
     const first = await bundle.reeve.execute(huge);
     expect((await ended(bundle, first.executionId)).error?.message.length).toBeLessThanOrEqual(8_192);
     const second = await bundle.reeve.execute(strange);
-    expect(await ended(bundle, second.executionId)).toMatchObject({ state: 'failed', error: { code: 'RESULT_NOT_JSON' } });
+    expect(await ended(bundle, second.executionId)).toMatchObject({
+      state: 'failed',
+      error: { code: 'RESULT_NOT_JSON' },
+    });
   });
 });
 
@@ -142,7 +145,10 @@ describeOnBrokers('queues', (broker) => {
   it('W30 a heavy execution is done by heavy workers alone, and none of its steps is on the regular queue', async () => {
     const outside = new Outside();
     const { volume } = testResources(outside);
-    const extend = defineActionExecutor(volume, { name: 'volume.extend', plan: (p) => p.call('rename').call('extend', [2]) });
+    const extend = defineActionExecutor(volume, {
+      name: 'volume.extend',
+      plan: (p) => p.call('rename').call('extend', [2]),
+    });
     await using bundle = await makeBundle(broker, { executors: [extend] });
     await bundle.reeve.startWorker({ queues: ['heavy'] });
     const row = await volumeIn(bundle, 'ok');
@@ -182,9 +188,7 @@ describeOnBrokers('a background task', (broker) => {
       },
     });
     await using bundle = await makeBundle(broker, { tasks: [pull] });
-    const answers = await Promise.all(
-      Array.from({ length: 20 }, () => bundle.reeve.execute(pull, { server: 'main' })),
-    );
+    const answers = await Promise.all(Array.from({ length: 20 }, () => bundle.reeve.execute(pull, { server: 'main' })));
     expect(answers.filter((answer) => answer.created)).toHaveLength(1);
     expect(new Set(answers.map((answer) => answer.executionId)).size).toBe(1);
     expect(await bundle.reeve.execute(pull, { server: 'other' })).toMatchObject({ created: true });

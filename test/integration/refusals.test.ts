@@ -140,7 +140,10 @@ describeOnBrokers('a plan', (broker) => {
   it('that is not pure is refused', async () => {
     const outside = new Outside();
     const { volume } = testResources(outside);
-    const extend = defineActionExecutor(volume, { name: 'volume.extend', plan: (p) => p.call('extend', [Math.random()]) });
+    const extend = defineActionExecutor(volume, {
+      name: 'volume.extend',
+      plan: (p) => p.call('extend', [Math.random()]),
+    });
     await using bundle = await makeBundle(broker, { executors: [extend] });
     const row = await volumeIn(bundle, 'ok');
     await expect(bundle.reeve.execute(extend, row)).rejects.toMatchObject({ code: 'PLAN_NOT_PURE' });

@@ -46,7 +46,7 @@ describeOnBrokers('two processes that act on one resource at once', (broker) => 
     one.go();
     two.go();
     const answers = [await one.line(), await two.line()].map((line) => JSON.parse(line) as Answer);
-    expect(answers.map((answer) => answer.created).toSorted()).toEqual([false, true]);
+    expect(answers.filter((answer) => answer.created)).toHaveLength(1);
     expect(answers[0]?.executionId).toBe(answers[1]?.executionId);
     await using worker = new Child('worker', bundle.url, broker);
     await worker.line();
@@ -81,9 +81,7 @@ describeOnBrokers('fifty callers at once', (broker) => {
     await bundle.reeve.startWorker();
     const row = await volumeIn(bundle, 'ok');
     const options = { idempotencyKey: 'double-click' };
-    const answers = await Promise.all(
-      Array.from({ length: 50 }, () => bundle.reeve.execute(rename, row, {}, options)),
-    );
+    const answers = await Promise.all(Array.from({ length: 50 }, () => bundle.reeve.execute(rename, row, {}, options)));
     expect(new Set(answers.map((answer) => answer.executionId)).size).toBe(1);
     expect(answers.filter((answer) => answer.created)).toHaveLength(1);
     await ended(bundle, answers[0]?.executionId ?? '');

@@ -10,9 +10,9 @@ describeOnBrokers('creating', (broker) => {
     const createVolume = defineCreateExecutor(volume, { plan: (p) => p.call('create', { during: 'creating' }) });
     await using bundle = await makeBundle(broker, { executors: [createVolume] });
     await bundle.reeve.startWorker();
-    const { saved, executionId } = await bundle.dataSource.transaction(async (manager) => {
-      const saved = await manager.save(Volume, { name: 'data' });
-      return { saved, ...(await bundle.reeve.in(manager).execute(createVolume, saved)) };
+    const { volumeRow: saved, executionId } = await bundle.dataSource.transaction(async (manager) => {
+      const volumeRow = await manager.save(Volume, { name: 'data' });
+      return { volumeRow, ...(await bundle.reeve.in(manager).execute(createVolume, volumeRow)) };
     });
     const outcome = await bundle.reeve.result(executionId, { timeout: '10s' });
     expect(outcome).toMatchObject({ state: 'succeeded', error: null });

@@ -19,7 +19,8 @@ function executorsOf(outside: Outside) {
   };
 }
 
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
+const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 
 describeOnBrokers('commit-deferred scheduling', (broker) => {
   it('W36 the first step of a transaction that waits five seconds starts only after its commit, and then at once', async () => {

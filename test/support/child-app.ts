@@ -123,8 +123,10 @@ const modes: Record<string, () => Promise<void>> = {
         .execute(quick, process.env['TEST_THING'] ?? '', {}, options)
         .then(
           (scheduled) => process.stdout.write(`${JSON.stringify(scheduled)}\n`),
-          (error: { code: string; message: string }) =>
-            process.stdout.write(`${JSON.stringify({ code: error.code, message: error.message })}\n`),
+          (error: unknown) => {
+            const { code, message } = error as { code: string; message: string };
+            return process.stdout.write(`${JSON.stringify({ code, message })}\n`);
+          },
         )
         .then(() => process.exit(0))
         .catch(() => process.exit(1));

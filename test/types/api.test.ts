@@ -50,7 +50,11 @@ class DiskBackend {
 }
 
 const disk = defineResource(Disk, { name: 'test.disk', states: lifecycle, backend: () => new DiskBackend() });
-const notify = defineTask({ name: 'notify', input: z.object({ diskId: z.string() }), run: ({ diskId }) => diskId.length });
+const notify = defineTask({
+  name: 'notify',
+  input: z.object({ diskId: z.string() }),
+  run: ({ diskId }) => diskId.length,
+});
 const create = defineCreateExecutor(disk, {
   input: z.object({ image: z.string() }),
   plan: (p, { image }) => p.call('create', [{ image }]).run(notify, (previous) => ({ diskId: previous.diskId })),

@@ -23,7 +23,8 @@ With --json: an array for one kind, else {"executors": […], "tasks": […], "q
       await withApp(command, async ({ reeve }, { json }) => {
         const registered = registeredIn(reeve.options);
         if (json) printJson(what === undefined ? registered : registered[what]);
-        else printLine((what === undefined ? kinds : [what]).map((kind) => section(kind, registered[kind])).join('\n\n'));
+        else
+          printLine((what === undefined ? kinds : [what]).map((kind) => section(kind, registered[kind])).join('\n\n'));
         return undefined;
       });
     });

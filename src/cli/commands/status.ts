@@ -28,7 +28,10 @@ With --json: {"queues": [QueueStatus], "workers": [WorkerStatus], "executions": 
 
 /** The status as people read it. */
 export function statusText({ queues, workers, executions }: ReeveStatus, now: number): string {
-  const queueTable = table(['queue', 'ready', 'running', 'delayed', 'workers', 'oldest ready', ''], queues.map(queueRow));
+  const queueTable = table(
+    ['queue', 'ready', 'running', 'delayed', 'workers', 'oldest ready', ''],
+    queues.map(queueRow),
+  );
   const workerTable =
     workers.length === 0
       ? 'no worker lives; start one with "reeve worker"'

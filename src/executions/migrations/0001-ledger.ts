@@ -37,7 +37,7 @@ const tablesInDropOrder = [
 ];
 
 function schemaOf(runner: QueryRunner): string {
-  const { options } = runner.connection;
+  const { options } = runner.dataSource;
   const schema = 'schema' in options ? options.schema : undefined;
   return checkedSchema(schema ?? 'reeve');
 }

@@ -4,7 +4,7 @@ import { backoffMs, parseRetry } from '../../../src/core/backoff.ts';
 import { durationMs, formatMs, type Duration } from '../../../src/core/duration.ts';
 import { isReeveError, problemsError, ReeveError } from '../../../src/core/errors.ts';
 import { hashJson, newId } from '../../../src/core/ids.ts';
-import { canonicalJson, toJson, type JsonValue } from '../../../src/core/json.ts';
+import { canonicalJson, toJson } from '../../../src/core/json.ts';
 import { didYouMean } from '../../../src/core/nearest-name.ts';
 import { defineStates } from '../../../src/core/state-machine.ts';
 import { storableText, storeError } from '../../../src/core/stored-error.ts';
@@ -67,7 +67,7 @@ describe('a value that is to be stored', () => {
       fc.property(fc.dictionary(fc.string(), fc.integer()), (value) => {
         const reversed = Object.fromEntries(Object.entries(value).toReversed());
         expect(canonicalJson(reversed)).toBe(canonicalJson(value));
-        expect(hashJson(reversed as JsonValue)).toBe(hashJson(value as JsonValue));
+        expect(hashJson(reversed)).toBe(hashJson(value));
       }),
       { seed },
     );
@@ -102,7 +102,9 @@ describe('an error that is to be stored', () => {
 
   it('tells passing, lasting and unmarked errors apart', () => {
     const marked = (retryable: unknown) => storeError(Object.assign(new Error('x'), { retryable }));
-    expect([marked(true), marked(false), marked(undefined)].map(({ retryable, permanent }) => [retryable, permanent])).toEqual([
+    expect(
+      [marked(true), marked(false), marked(undefined)].map(({ retryable, permanent }) => [retryable, permanent]),
+    ).toEqual([
       [true, false],
       [false, true],
       [false, false],
