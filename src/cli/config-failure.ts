@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { isReeveError, ReeveError } from '../core/errors.ts';
 import { storeError } from '../core/stored-error.ts';
 import { isConnectionError } from '../executions/sql-state.ts';
+import { shown } from './shown-path.ts';
 import { syntaxProblem, type LoadedFiles } from './transform-decorators.ts';
 
 /** The sources of Reeve itself, whose lines say nothing to its users. */
@@ -25,12 +26,6 @@ export function configFailure(config: string, thrown: unknown, loaded: LoadedFil
   return new ReeveError('CONFIGURATION_INVALID', text, { details: { config }, cause: thrown });
 }
 
-/** A path as people type it. */
-export function shown(file: string): string {
-  const relative = path.relative(process.cwd(), file);
-  return relative.startsWith('..') ? file : relative;
-}
-
 function placeOf(thrown: unknown, loaded: LoadedFiles): string {
   if (!Error.isError(thrown)) return '';
   const stack = thrown.stack ?? '';
@@ -39,7 +34,7 @@ function placeOf(thrown: unknown, loaded: LoadedFiles): string {
 
 /** Node puts file, line and a picture of the place before the stack of most syntax errors. */
 function headOf(stack: string): string | undefined {
-  const match = /^(file:\/\/\S+?|\/\S+?):(\d+)\n([\s\S]*?)\n\s*\n?\w*Error\b/.exec(stack);
+  const match = /^(file:\/\/.+?|(?:\/|[A-Za-z]:\\).+?):(\d+)\n([\s\S]*?)\n\s*\n?\w*Error\b/.exec(stack);
   if (match === null) return undefined;
   return `at ${shown(toPath(match[1] ?? ''))}:${match[2]}\n${match[3] ?? ''}`.trimEnd();
 }
@@ -62,7 +57,7 @@ function importOf(message: string): string | undefined {
 /** The first line of the stack that is neither Reeve's, nor Node's, nor a package's. */
 function frameOf(stack: string): string | undefined {
   for (const line of stack.split('\n')) {
-    const match = /^\s+at .*?(file:\/\/\S+?|\/\S+?):(\d+):\d+\)?$/.exec(line);
+    const match = /^\s+at (?:async |.*\()?(file:\/\/.+?|(?:\/|[A-Za-z]:\\).+?):(\d+):\d+\)?$/.exec(line);
     if (match === null) continue;
     const file = toPath(match[1] ?? '');
     if (!file.startsWith(ownFolder) && !file.includes('/node_modules/')) return `at ${shown(file)}:${match[2]}`;

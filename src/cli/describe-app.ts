@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import type { DataSource } from 'typeorm';
 import { packageVersion } from '../core/package-version.ts';
-import { shown } from './config-failure.ts';
+import { shown } from './shown-path.ts';
 import type { App } from './load-app.ts';
 import { styled } from './terminal.ts';
 

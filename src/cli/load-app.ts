@@ -1,7 +1,8 @@
 import { pathToFileURL } from 'node:url';
 import { ReeveError } from '../core/errors.ts';
 import type { Reeve } from '../reeve.ts';
-import { configFailure, shown } from './config-failure.ts';
+import { configFailure } from './config-failure.ts';
+import { shown } from './shown-path.ts';
 import { transformDecorators } from './transform-decorators.ts';
 
 /** An app whose config was loaded; nothing is connected yet, unless the config did so itself. */

@@ -23,7 +23,7 @@ export function makeProgram(onOptions: (options: GlobalOptions) => void): Comman
     .addHelpText(
       'after',
       `
-Exit codes: 0 ok, 1 failure, 2 wrong call, 3 not found, 69 the database does not answer, 75 try again later.
+Exit codes: 0 ok, 1 failure, 2 wrong call, 3 not found, 69 database or Redis does not answer, 75 try again later.
 Errors are on standard error; with --json they are {"error": {"code", "message", "next", "details"}} on standard output.
 
 Examples:

@@ -51,7 +51,7 @@ function reportOf(thrown: unknown): Report {
   return { code: 'ERROR', message: messageOf(error), next: '', details: {}, exitCode: exitCodes.failure };
 }
 
-/** PostgreSQL is the only server that a command talks to by itself; the broker is the workers' business. */
+/** What has no code yet is PostgreSQL's: Redis is asked by `checkBroker` and by the worker alone. */
 function unavailable(thrown: unknown): ReeveError | undefined {
   if (isReeveError(thrown) || !isConnectionError(thrown)) return undefined;
   return new ReeveError('LEDGER_UNAVAILABLE', `PostgreSQL does not answer: ${messageOf(thrown)}`, {

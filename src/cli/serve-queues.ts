@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { formatMs } from '../core/duration.ts';
 import type { Reeve, WorkerHandle } from '../reeve.ts';
+import { checkBroker } from './check-broker.ts';
 import { bannerText, workerBanner } from './describe-app.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { App } from './load-app.ts';
@@ -21,6 +22,7 @@ export interface ServeOptions {
 
 /** Runs a worker from its banner to its graceful stop, and answers the exit code: 75 when steps were left behind. */
 export async function serveQueues({ file, reeve }: App, options: ServeOptions): Promise<number> {
+  await checkBroker(reeve.options.redis);
   const handle = await reeve.startWorker({ queues: options.queues });
   const banner = workerBanner({ file, reeve }, handle.id, options.queues);
   if (options.json) printJson(banner);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire, registerHooks } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { shown } from './shown-path.ts';
 
 type Swc = Pick<typeof import('@swc/core'), 'parseSync' | 'transformSync'>;
 
@@ -58,13 +59,12 @@ function transform(file: string, text: string, isModule: boolean): string {
     });
     return code;
   } catch (error) {
-    throw new SyntaxError(syntaxMessage(error), { cause: error });
+    throw new SyntaxError(described(file, error), { cause: error });
   }
 }
 
 /**
- * What is wrong with the syntax of a file, with its place; undefined when nothing is. Node itself does not say where
- * the error in a JavaScript file is.
+ * Where the syntax of a file is wrong; undefined when it is right. Node itself does not say it for JavaScript files.
  */
 export function syntaxProblem(file: string): string | undefined {
   try {
@@ -72,7 +72,7 @@ export function syntaxProblem(file: string): string | undefined {
     swc().parseSync(readFileSync(file, 'utf8'), { syntax, decorators: true, target: 'es2024' });
     return undefined;
   } catch (error) {
-    return `in ${file}: ${syntaxMessage(error)}`;
+    return described(file, error).split('\n').slice(1).join('\n');
   }
 }
 
@@ -81,8 +81,13 @@ function swc(): Swc {
   return require('@swc/core') as Swc;
 }
 
-/** Without the stack of the compiler. */
-function syntaxMessage(error: unknown): string {
+/** What is wrong, `at FILE:LINE`, and the compiler's picture of the place, without the compiler's own stack. */
+function described(file: string, error: unknown): string {
   const text = Error.isError(error) ? error.message : String(error);
-  return (text.split(/\n+(?:Caused by|Stack backtrace):/)[0] ?? text).trim();
+  const [report = text] = text.split(/\n+(?:Caused by|Stack backtrace):/);
+  const line = /-\[(?:.*:)?(\d+):\d+\]/.exec(report)?.[1];
+  const [what = '', ...picture] = report.trimEnd().split('\n');
+  const place = `at ${shown(file)}${line === undefined ? '' : `:${line}`}`;
+  const shownLines = picture.filter((part) => !/^\s*(?:,-\[|╭─|`-|╰─)/.test(part));
+  return [what.replace(/^\s*[x×]\s*/, ''), place, ...shownLines].join('\n');
 }

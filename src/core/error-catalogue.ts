@@ -60,10 +60,6 @@ export const errorCatalogue = {
     meaning: 'Another open transaction holds the resource or the key, and did not end within the lock timeout.',
     next: 'Try again.',
   },
-  TRANSITION_ILLEGAL: {
-    meaning: 'The state machine has no such transition from the present state.',
-    next: 'Read the present state again and decide anew.',
-  },
   TRANSACTION_REQUIRED: {
     meaning: 'The call needs an EntityManager that is inside a transaction.',
     next: 'Call it inside `dataSource.transaction(async (manager) => …)`, or use `reeve.execute` for a transaction of its own.',

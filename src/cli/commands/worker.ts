@@ -27,7 +27,7 @@ export function addWorkerCommand(program: Command): Command {
 The banner is on standard output (with --json: one document when the worker is ready), the log on standard error.
 The first signal finishes what runs, for as long as "drain" in the config allows; the second one exits at once.
 
-Exit codes: 0 stopped, 1 failure or second signal, 69 the database does not answer, 75 steps were left behind.
+Exit codes: 0 stopped, 1 failure or second signal, 69 database or Redis does not answer, 75 steps were left behind.
 
 Examples:
   $ reeve worker                     all queues, as configured

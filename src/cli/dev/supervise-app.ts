@@ -1,4 +1,4 @@
-import { shown } from '../config-failure.ts';
+import { shown } from '../shown-path.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { StopSignal } from '../stop-signals.ts';
 import { notice } from '../terminal.ts';
