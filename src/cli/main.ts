@@ -1,5 +1,8 @@
 /** The main module of the command `reeve`, started by bin/reeve.js. */
 import { runCli } from './run-cli.ts';
+import { followLauncher } from './stop-signals.ts';
+
+followLauncher();
 
 // Whoever reads the output may have seen enough: `reeve executions list | head -1`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -40,7 +40,11 @@ Ctrl+C finishes what runs and stops everything; a second one ends at once.`,
       const sources = reload ? watchSources(path.dirname(file), [dataDir]) : undefined;
       try {
         const showStack = loglevel === 'debug';
-        process.exitCode = await superviseApp({ file, json, showStack, embeddedUrl: server?.url }, stop, sources);
+        process.exitCode = await superviseApp(
+          { file, json, showStack, isEmbedded: server !== undefined },
+          stop,
+          sources,
+        );
       } finally {
         sources?.close();
         await server?.stop();

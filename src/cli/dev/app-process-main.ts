@@ -26,7 +26,7 @@ process.on('disconnect', () => {
 async function run(): Promise<number> {
   const app = await loadApp(options.file);
   try {
-    await prepareTables(app.reeve, options.embeddedUrl);
+    await prepareTables(app.reeve, options.isEmbedded ? process.env['DATABASE_URL'] : undefined);
     return await serveQueues(app, { queues: app.reeve.options.queues, json: options.json, burst: false, stopAsked });
   } finally {
     await closeApp(app);

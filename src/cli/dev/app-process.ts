@@ -9,8 +9,8 @@ export interface AppProcessOptions {
   readonly file: string;
   readonly json: boolean;
   readonly showStack: boolean;
-  /** Where `reeve dev` started the database itself. */
-  readonly embeddedUrl: string | undefined;
+  /** Whether DATABASE_URL, which has a password and so stays off the command line, is the embedded database. */
+  readonly isEmbedded: boolean;
 }
 
 export const stopMessage = 'stop';
