@@ -1,4 +1,4 @@
-import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+import type { DataSource, EntityManager, EntitySubscriberInterface, QueryRunner } from 'typeorm';
 
 /**
  * Tells when a transaction in which something was started has committed, so that the work begins at once.
@@ -9,7 +9,7 @@ import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
  */
 export class CommitNudge {
   readonly #nudge: () => void;
-  readonly #dataSources = new WeakSet<DataSource>();
+  readonly #dataSources = new Map<DataSource, EntitySubscriberInterface>();
   readonly #runners = new WeakSet<QueryRunner>();
 
   constructor(nudge: () => void) {
@@ -21,8 +21,7 @@ export class CommitNudge {
     if (runner === undefined) return;
     this.#runners.add(runner);
     if (this.#dataSources.has(manager.dataSource)) return;
-    this.#dataSources.add(manager.dataSource);
-    manager.dataSource.subscribers.push({
+    const subscriber: EntitySubscriberInterface = {
       afterTransactionCommit: (event) => {
         if (event.queryRunner.isTransactionActive || !this.#runners.has(event.queryRunner)) return;
         this.#runners.delete(event.queryRunner);
@@ -31,6 +30,17 @@ export class CommitNudge {
       afterTransactionRollback: (event) => {
         if (!event.queryRunner.isTransactionActive) this.#runners.delete(event.queryRunner);
       },
-    });
+    };
+    this.#dataSources.set(manager.dataSource, subscriber);
+    manager.dataSource.subscribers.push(subscriber);
+  }
+
+  /** Takes the hooks off again. */
+  stop(): void {
+    for (const [{ subscribers }, subscriber] of this.#dataSources) {
+      const index = subscribers.indexOf(subscriber);
+      if (index >= 0) subscribers.splice(index, 1);
+    }
+    this.#dataSources.clear();
   }
 }

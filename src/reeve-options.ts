@@ -35,7 +35,7 @@ export interface ReeveOptions {
   readonly resources?: readonly AnyResource[];
   /** The schema of the ledger. Default `reeve`. */
   readonly schema?: string;
-  /** The schema of BullMQ's own tables, where PostgreSQL is the broker. Default `reeve_broker`. */
+  /** The schema of BullMQ's own tables, where PostgreSQL is the broker. Default: the ledger's with `_broker`. */
   readonly brokerSchema?: string;
   readonly timing?: TimingOptions;
   readonly limits?: Partial<JsonLimits>;
@@ -86,6 +86,9 @@ const knownOptions = [
   'logLevel',
 ];
 
+/** PostgreSQL refuses longer ones. */
+const longestLockTimeoutMs = 2_147_483_647;
+
 const defaultConcurrency: Readonly<Record<string, number>> = { tasks: 10, heavy: 2, background: 5, verbs: 4 };
 
 /** @throws CONFIGURATION_INVALID with all problems of the options and of everything that is registered by them. */
@@ -110,6 +113,7 @@ export function parseOptions(options: ReeveOptions): ResolvedOptions {
   if (!Number.isInteger(poolSize) || poolSize < 2) problems.push(`poolSize is ${poolSize}; use a whole number from 2`);
   if (problems.length > 0)
     throw problemsError('CONFIGURATION_INVALID', 'The configuration of Reeve is wrong', problems);
+  const schema = checkedSchema(options.schema ?? 'reeve');
   return {
     dataSource: options.dataSource,
     redis: options.redis === '' ? undefined : options.redis,
@@ -117,11 +121,11 @@ export function parseOptions(options: ReeveOptions): ResolvedOptions {
     executors,
     tasks,
     resources,
-    schema: checkedSchema(options.schema ?? 'reeve'),
-    brokerSchema: checkedSchema(options.brokerSchema ?? 'reeve_broker'),
+    schema,
+    brokerSchema: checkedSchema(options.brokerSchema ?? `${schema}_broker`),
     timing: parseTiming(options.timing ?? {}),
     limits: { ...JSON_LIMITS, ...options.limits },
-    lockTimeoutMs: durationMs(options.lockTimeout ?? '1s', 'lockTimeout'),
+    lockTimeoutMs: Math.min(durationMs(options.lockTimeout ?? '1s', 'lockTimeout'), longestLockTimeoutMs),
     drainMs: durationMs(options.drain ?? '25s', 'drain'),
     poolSize,
     logger: options.logger,

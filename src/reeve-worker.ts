@@ -22,7 +22,7 @@ export interface WorkerServiceOptions extends Omit<
 
 /**
  * The workers of one process, with the loops that heal: relay, due loop, reaper and reconciler start with the first
- * worker and stop after the last. Every worker process has them, so there is no single one to lose.
+ * worker and stop when Reeve is closed. Every worker process has them, so there is no single one to lose.
  */
 export class WorkerService {
   readonly #options: WorkerServiceOptions;
@@ -61,7 +61,7 @@ export class WorkerService {
   async start(wanted: {
     readonly queues?: readonly string[] | Readonly<Record<string, number>>;
     readonly concurrency?: number;
-  }): Promise<{ id: string; stop(): Promise<void> }> {
+  }): Promise<{ id: string; readonly running: number; stop(): Promise<number> }> {
     const { options, relay } = this.#options;
     const queues = chosenQueues(wanted, options.queues);
     const pool = new WorkerPool({
@@ -78,7 +78,13 @@ export class WorkerService {
     this.#reaper.start();
     this.#reconciler.start();
     await pool.start();
-    return { id: pool.id, stop: () => this.#stopPool(pool) };
+    return {
+      id: pool.id,
+      get running() {
+        return pool.running;
+      },
+      stop: () => this.#stopPool(pool),
+    };
   }
 
   async stop(): Promise<void> {
@@ -86,9 +92,10 @@ export class WorkerService {
     await Promise.all([this.#due.stop(), this.#reaper.stop(), this.#reconciler.stop()]);
   }
 
-  async #stopPool(pool: WorkerPool): Promise<void> {
-    await pool.stop(this.#options.options.drainMs);
+  async #stopPool(pool: WorkerPool): Promise<number> {
+    const left = await pool.stop(this.#options.options.drainMs);
     this.#pools.delete(pool);
+    return left;
   }
 
   #finished(answer: FinishAnswer, executionId: string): void {

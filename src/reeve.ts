@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { durationMs, type Duration } from './core/duration.ts';
 import { ReeveError } from './core/errors.ts';
 import { createLogger, type Logger } from './core/logging.ts';
+import { storeError } from './core/stored-error.ts';
 import {
   awaitExecution,
   getExecution,
@@ -21,6 +22,7 @@ import {
   type StepView,
 } from './executions/read-executions.ts';
 import type { Scheduled } from './executions/schedule-execution.ts';
+import { isConnectionError } from './executions/sql-state.ts';
 import { ensureQueues } from './executions/sql/queue-rows.ts';
 import { ExecutionScheduler } from './executors/execution-scheduler.ts';
 import { TaskRegistry } from './executors/task-registry.ts';
@@ -38,6 +40,7 @@ import { WorkerService } from './reeve-worker.ts';
 interface Engine {
   readonly id: string;
   readonly pool: LedgerPool;
+  readonly heartbeatPool: LedgerPool;
   readonly broker: Broker;
   readonly relay: Relay;
   readonly tasks: TaskRegistry;
@@ -49,8 +52,10 @@ interface Engine {
 /** One started worker of a process. */
 export interface WorkerHandle {
   readonly id: string;
-  /** Finishes what runs, for as long as the drain time allows, and takes nothing new. */
-  stop(): Promise<void>;
+  /** How many steps it runs now. */
+  readonly running: number;
+  /** Finishes what runs, for as long as the drain time allows, and takes nothing new; answers how many steps are left. */
+  stop(): Promise<number>;
 }
 
 /** Which queues a worker serves; a number is its concurrency. Without queues: all, as configured. */
@@ -72,7 +77,7 @@ export class Reeve implements Execute {
   #engine: Promise<Engine> | undefined;
   #started: Engine | undefined;
   #workers: WorkerService | undefined;
-  #closed = false;
+  #closed: Promise<void> | undefined;
 
   readonly execute: Execute['execute'];
 
@@ -94,7 +99,9 @@ export class Reeve implements Execute {
   /** Brings the tables of Reeve, and of BullMQ where PostgreSQL is the broker, up to date; answers what was run. */
   async migrate(): Promise<string[]> {
     const config = poolConfigOf(this.options.dataSource);
-    const done = await migrateLedger(config, this.options.schema);
+    const done = await migrateLedger(config, this.options.schema).catch((error: unknown) => {
+      throw ledgerError(error);
+    });
     if (this.options.redis === undefined) await migrateBroker(config, this.options.brokerSchema);
     return done;
   }
@@ -160,14 +167,20 @@ export class Reeve implements Execute {
     return checkInvariants(pool, resources.checks());
   }
 
-  /** Stops the workers, then everything else; the application's DataSource stays open. */
+  /** Stops the workers, then everything else; the application's DataSource stays open. May be called again. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closed ??= this.#close();
+    await this.#closed;
+  }
+
+  async #close(): Promise<void> {
     const engine = await this.#engine?.catch(() => undefined);
     await this.#workers?.stop();
+    this.#nudges.stop();
     if (engine === undefined) return;
     await engine.relay.stop();
     await engine.broker.close();
+    await engine.heartbeatPool.close();
     await engine.pool.close();
   }
 
@@ -188,10 +201,10 @@ export class Reeve implements Execute {
   }
 
   async #connect(): Promise<Engine> {
-    if (this.#closed) throw new ReeveError('REEVE_CLOSED', 'this Reeve was closed');
+    if (this.#closed !== undefined) throw new ReeveError('REEVE_CLOSED', 'this Reeve was closed');
     this.#engine ??= this.#makeEngine().catch((error: unknown) => {
       this.#engine = undefined;
-      throw error;
+      throw ledgerError(error);
     });
     return this.#engine;
   }
@@ -206,6 +219,7 @@ export class Reeve implements Execute {
     const postgres = poolConfigOf(dataSource);
     const pool = new LedgerPool({ ...postgres, max: poolSize }, schema, logger);
     const id = await prepareLedger(pool, Object.keys(queues));
+    const heartbeatPool = new LedgerPool({ ...postgres, max: 2 }, schema, logger);
     const broker = new Broker({ redisUrl: redis, postgres, brokerSchema, engineId: id, logger });
     const relay = new Relay({ connection: pool, broker, engineId: id, logger, intervalMs: timing.relayMs });
     const scheduler = new ExecutionScheduler(resources, writes, tasks, {
@@ -214,7 +228,7 @@ export class Reeve implements Execute {
       lockTimeoutMs,
       queues: Object.keys(queues),
     });
-    this.#started = { id, pool, broker, relay, tasks, resources, writes, scheduler };
+    this.#started = { id, pool, heartbeatPool, broker, relay, tasks, resources, writes, scheduler };
     return this.#started;
   }
 
@@ -228,6 +242,17 @@ export class Reeve implements Execute {
       () => undefined,
     );
   }
+}
+
+/** A database that does not answer, as an error with a code and a next step. */
+function ledgerError(error: unknown): unknown {
+  if (!isConnectionError(error)) return error;
+  const inner = error instanceof AggregateError ? (error.errors[0] as unknown) : error;
+  const message = storeError(inner).message;
+  return new ReeveError('LEDGER_UNAVAILABLE', `PostgreSQL does not answer: ${message}`, {
+    cause: error,
+    retryable: true,
+  });
 }
 
 async function prepareLedger(pool: LedgerPool, queues: readonly string[]): Promise<string> {

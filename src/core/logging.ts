@@ -20,6 +20,8 @@ export function createLogger(level: LogLevel = 'info'): Logger {
     {
       level,
       base: { pid: process.pid },
+      // Our own errors are stored ones already, plain objects that the standard serializer would empty.
+      serializers: { err: (value: unknown) => (Error.isError(value) ? pino.stdSerializers.err(value) : value) },
       redact: { paths: redacted.flatMap((name) => [name, `*.${name}`]), censor: '[hidden]' },
     },
     pino.destination({ dest: 2, sync: true }),

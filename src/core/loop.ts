@@ -12,6 +12,7 @@ export interface LoopOptions {
   readonly onFailure?: () => void;
 }
 
+const minFailurePauseMs = 100;
 const maxFailurePauseMs = 5_000;
 
 /**
@@ -19,7 +20,7 @@ const maxFailurePauseMs = 5_000;
  * heartbeat.
  *
  * A failing round never ends the loop: it is logged once until the next success, and tried again with a growing pause
- * of up to 5 s. `wake()` cuts a pause short, and asks for one more round when one is under way. `stop()` waits for the
+ * of up to its interval, 5 s at most. `wake()` cuts a pause short, and asks for one more round when one is under way. `stop()` waits for the
  * round under way; it may be called any number of times.
  */
 export class Loop {
@@ -54,7 +55,8 @@ export class Loop {
       this.#woken = false;
       const pauseMs = await this.#round(failures);
       failures = pauseMs === undefined ? failures + 1 : 0;
-      const failurePauseMs = Math.min(100 * 2 ** Math.min(failures, 10), maxFailurePauseMs);
+      const longestMs = Math.min(maxFailurePauseMs, Math.max(this.#options.intervalMs, minFailurePauseMs));
+      const failurePauseMs = Math.min(minFailurePauseMs * 2 ** Math.min(failures, 10), longestMs);
       await this.#pause(pauseMs ?? failurePauseMs);
     }
   }

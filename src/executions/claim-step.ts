@@ -1,4 +1,4 @@
-import { ReeveError } from '../core/errors.ts';
+import { isReeveError, ReeveError } from '../core/errors.ts';
 import type { Transition } from '../core/state-machine.ts';
 import type { Connection } from './connection.ts';
 import type { ClaimedStep } from './claimed-step.ts';
@@ -6,21 +6,22 @@ import type { LedgerPool } from './ledger-pool.ts';
 import { mainResource } from './main-resource.ts';
 import type { ResourceRef, ResourceWrites } from './resource-writes.ts';
 import { claimStep, findClaimedStep, type ClaimParams } from './sql/claim-step.ts';
-import { findClaimableStep } from './sql/find-claimable-step.ts';
+import { findClaimableStep, type ClaimableStep } from './sql/find-claimable-step.ts';
 import type { OwnedResource } from './sql/insert-execution-resources.ts';
+import { isRefusal } from './sql-state.ts';
 import { listExecutionResources } from './sql/list-execution-resources.ts';
 import { lockExecution } from './sql/lock-execution.ts';
 import { postponeStep } from './sql/postpone-step.ts';
 
 export type ClaimAnswer =
-  | { readonly kind: 'claimed'; readonly step: ClaimedStep; readonly beginFailure?: ReeveError }
+  | { readonly kind: 'claimed'; readonly step: ClaimedStep; readonly beginFailure?: Error }
   /** Nothing to do: done already, claimed by another, of an older delivery, or its execution has ended. */
   | { readonly kind: 'stale' }
   | { readonly kind: 'paused' }
-  /** Left for a worker that knows the task. */
-  | { readonly kind: 'unknown-task'; readonly task: string; readonly postponed: boolean };
+  /** Left for a worker that knows the task and the resources. */
+  | { readonly kind: 'unknown'; readonly what: string };
 
-const unknownTaskDelayMs = 1_000;
+const unknownDelayMs = 1_000;
 
 /**
  * Takes a step for a worker. A claim that begins resources locks execution, then resources, then the step, and moves
@@ -31,7 +32,7 @@ const unknownTaskDelayMs = 1_000;
 export async function takeStep(pool: LedgerPool, writes: ResourceWrites, params: ClaimParams): Promise<ClaimAnswer> {
   const step = await claimStep(pool, params, false);
   if (step !== undefined) return { kind: 'claimed', step };
-  const found = await findClaimableStep(pool, params.executionId, params.position);
+  const found = await findClaimableStep(pool, params.executionId, params.position, params.resourceTypes);
   if (found === undefined) return { kind: 'stale' };
   if (found.state === 'running') {
     const mine = await findClaimedStep(pool, params.executionId, params.position, params.token);
@@ -39,12 +40,18 @@ export async function takeStep(pool: LedgerPool, writes: ResourceWrites, params:
   }
   if (found.state !== 'ready' || found.delivery !== params.delivery) return { kind: 'stale' };
   if (found.paused) return { kind: 'paused' };
-  if (!params.tasks.includes(found.task)) {
-    const postponed = await postponeStep(pool, params, unknownTaskDelayMs);
-    return { kind: 'unknown-task', task: found.task, postponed };
+  const unknown = unknownName(found, params);
+  if (unknown !== undefined) {
+    await postponeStep(pool, params, unknownDelayMs);
+    return { kind: 'unknown', what: unknown };
   }
   if (!found.begins) return { kind: 'stale' };
   return pool.transaction((connection) => takeBeginningStep(connection, writes, params));
+}
+
+function unknownName(found: ClaimableStep, params: ClaimParams): string | undefined {
+  if (!params.tasks.includes(found.task)) return `task "${found.task}"`;
+  return found.unknown_type === null ? undefined : `resource type "${found.unknown_type}"`;
 }
 
 async function takeBeginningStep(
@@ -62,6 +69,24 @@ async function takeBeginningStep(
   return lost === undefined
     ? { kind: 'claimed', step }
     : { kind: 'claimed', step, beginFailure: lostError(lost, step) };
+}
+
+/** A begin that the database refuses must not undo the claim: the step is taken, and then failed with the reason. */
+async function tryBegin(
+  connection: Connection,
+  writes: ResourceWrites,
+  step: ClaimedStep,
+  resources: readonly OwnedResource[],
+): Promise<Error | undefined> {
+  await connection.query('SAVEPOINT reeve_begin');
+  try {
+    const lost = await beginResources(connection, writes, step, resources);
+    return lost === undefined ? undefined : lostError(lost, step);
+  } catch (error) {
+    if (!Error.isError(error) || !(isRefusal(error) || isReeveError(error))) throw error;
+    await connection.query('ROLLBACK TO SAVEPOINT reeve_begin');
+    return error;
+  }
 }
 
 async function beginResources(

@@ -29,7 +29,6 @@ export interface ClaimedStep {
   readonly results: Readonly<Record<string, JsonValue>>;
   readonly claimedAt: Date;
   readonly startedAt: Date;
-  readonly stepCount: number;
   readonly executor: string;
   readonly executionState: ExecutionState;
   readonly resourceType: string | null;
@@ -59,7 +58,6 @@ export interface ClaimedRow {
   results: Record<string, JsonValue> | null;
   claimed_at: Date;
   started_at: Date;
-  step_count: string;
   executor: string;
   execution_state: ExecutionState;
   resource_type: string | null;
@@ -77,7 +75,6 @@ export function claimedColumns(connection: Connection): string {
       AND n.position = ANY (s.next) AND cardinality(n.next) = 0)) AS leads_to_end,
     (SELECT jsonb_object_agg(r.position, r.result) FROM ${step} r WHERE cardinality(s.needs_results) > 0
       AND r.execution_id = s.execution_id AND r.position = ANY (s.needs_results)) AS results,
-    (SELECT count(*) FROM ${step} c WHERE c.execution_id = s.execution_id) AS step_count,
     e.executor, e.state AS execution_state, e.resource_type, e.resource_id, e.context`;
 }
 
@@ -104,7 +101,6 @@ export function claimedStep(row: ClaimedRow): ClaimedStep {
     results: row.results ?? {},
     claimedAt: row.claimed_at,
     startedAt: row.started_at,
-    stepCount: Number(row.step_count),
     executor: row.executor,
     executionState: row.execution_state,
     resourceType: row.resource_type,

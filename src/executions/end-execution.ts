@@ -1,8 +1,9 @@
-import { ReeveError } from '../core/errors.ts';
+import { isReeveError, ReeveError } from '../core/errors.ts';
 import { errorJson, storeError, type StoredError } from '../core/stored-error.ts';
 import type { ClaimedStep } from './claimed-step.ts';
 import type { Connection } from './connection.ts';
 import type { ResourceWrites } from './resource-writes.ts';
+import { isRefusal } from './sql-state.ts';
 import { endExecution } from './sql/end-execution.ts';
 import { insertEvent } from './sql/insert-event.ts';
 import type { OwnedResource } from './sql/insert-execution-resources.ts';
@@ -21,9 +22,8 @@ export interface Ending {
  */
 export async function endSucceeded(ending: Ending): Promise<'succeeded' | 'failed'> {
   const { connection, writes, step, resources } = ending;
-  const open = resources.filter((resource) => !(resource.main && resource.success === null));
   const freed: OwnedResource[] = [];
-  for (const resource of open) {
+  for (const resource of resources) {
     const ended = await writes.change(connection, resource, {
       executionId: step.executionId,
       owner: 'mine',
@@ -33,14 +33,16 @@ export async function endSucceeded(ending: Ending): Promise<'succeeded' | 'faile
       actionDetails: {},
       error: null,
     });
-    if (!ended) {
+    // A resource without a success transition may be gone by now: a delete plan has deleted its row.
+    if (!ended && resource.success !== null) {
       const error = storeError(
         new ReeveError(
           'RESOURCE_LOST',
           `${resource.type} ${resource.id} was changed or deleted by hand while this execution owned it; nothing was overwritten`,
         ),
       );
-      const rest = open.filter((other) => !freed.includes(other));
+      await writes.change(connection, resource, { executionId: step.executionId, owner: 'mine', ownerAfter: 'none' });
+      const rest = resources.filter((other) => other !== resource && !freed.includes(other));
       await endFailed({ ...ending, resources: rest }, error);
       return 'failed';
     }
@@ -58,17 +60,9 @@ export async function endSucceeded(ending: Ending): Promise<'succeeded' | 'faile
  */
 export async function endFailed({ connection, writes, step, resources }: Ending, error: StoredError): Promise<void> {
   for (const resource of resources) {
-    const base = { executionId: step.executionId, owner: 'mine', ownerAfter: 'none' } as const;
-    const erred =
-      resource.failure !== null &&
-      (await writes.change(connection, resource, {
-        ...base,
-        transition: resource.failure,
-        action: '',
-        actionDetails: {},
-        error,
-      }));
-    if (!erred) await writes.change(connection, resource, base);
+    await storeOrNote(connection, { step, resource }, () =>
+      failResource(connection, writes, step, { resource, error }),
+    );
   }
   await endExecution(connection, step.executionId, 'failed', errorJson(error));
   await insertEvent(connection, {
@@ -77,6 +71,50 @@ export async function endFailed({ connection, writes, step, resources }: Ending,
     ...resourceOf(step),
     data: { code: error.code, message: error.message, position: step.position },
   });
+}
+
+async function failResource(
+  connection: Connection,
+  writes: ResourceWrites,
+  step: ClaimedStep,
+  { resource, error }: { readonly resource: OwnedResource; readonly error: StoredError },
+): Promise<void> {
+  const base = { executionId: step.executionId, owner: 'mine', ownerAfter: 'none' } as const;
+  const erred =
+    resource.failure !== null &&
+    (await writes.change(connection, resource, {
+      ...base,
+      transition: resource.failure,
+      action: '',
+      actionDetails: {},
+      error,
+    }));
+  if (!erred) await writes.change(connection, resource, base);
+}
+
+/**
+ * Writes behind a savepoint: a row that refuses its failure (a trigger, a constraint, a type that is not registered
+ * here) must not keep the execution from ending. It is left as it is, and an event says so.
+ */
+async function storeOrNote(
+  connection: Connection,
+  { step, resource }: { readonly step: ClaimedStep; readonly resource: OwnedResource },
+  write: () => Promise<void>,
+): Promise<void> {
+  await connection.query('SAVEPOINT reeve_failure');
+  try {
+    await write();
+    await connection.query('RELEASE SAVEPOINT reeve_failure');
+  } catch (error) {
+    if (!isRefusal(error) && !isReeveError(error)) throw error;
+    await connection.query('ROLLBACK TO SAVEPOINT reeve_failure');
+    await insertEvent(connection, {
+      kind: 'resource.refused_failure',
+      executionId: step.executionId,
+      resource,
+      data: { message: storeError(error).message },
+    });
+  }
 }
 
 function resourceOf(step: ClaimedStep): { resource?: { type: string; id: string } } {

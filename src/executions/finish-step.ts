@@ -98,7 +98,7 @@ class Completion {
     if (failing) return this.#finishFailing(outcome, execution.error as unknown as StoredError, resources);
     if (outcome.kind === 'failed') return this.#finishFailing(outcome, outcome.error, resources);
     if (outcome.kind !== 'succeeded') return { kind: 'finished', outcome, ready: [] };
-    return this.#finishSucceeded(outcome, resources);
+    return this.#finishSucceeded(outcome, mode, resources);
   }
 
   async #lockResources(mode: 'share' | 'update'): Promise<OwnedResource[]> {
@@ -151,9 +151,14 @@ class Completion {
     return (await this.#writes.change(this.#connection, main.ref, change)) ? undefined : lostResource(main.ref);
   }
 
-  async #finishSucceeded(outcome: StepOutcome, resources: readonly OwnedResource[]): Promise<FinishAnswer> {
+  async #finishSucceeded(
+    outcome: StepOutcome,
+    mode: 'share' | 'update',
+    resources: readonly OwnedResource[],
+  ): Promise<FinishAnswer> {
     const { ready, ended } = await advanceSteps(this.#connection, this.#step.executionId, this.#step.next);
     if (!ended) return { kind: 'finished', outcome, ready };
+    if (mode === 'share') throw new NeedsExclusiveLock();
     const executionEnded = await endSucceeded(this.#ending(resources));
     return { kind: 'finished', outcome, ready: [], executionEnded };
   }

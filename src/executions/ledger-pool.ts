@@ -53,6 +53,7 @@ export class LedgerPool implements Connection {
   async #once<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     const client = await this.#pool.connect();
     let broken: Error | undefined;
+    client.on('error', ignoreError);
     try {
       await client.query('BEGIN');
       const result = await work(clientConnection(client, this.schema));
@@ -62,6 +63,7 @@ export class LedgerPool implements Connection {
       broken = await rollback(client, error);
       throw error;
     } finally {
+      client.off('error', ignoreError);
       client.release(broken);
     }
   }
@@ -70,6 +72,9 @@ export class LedgerPool implements Connection {
     await this.#pool.end();
   }
 }
+
+/** The statement that is under way, or the next one, fails by itself; without a listener the process would end. */
+function ignoreError(): void {}
 
 function clientConnection(client: PoolClient, schema: string): Connection {
   return {
@@ -115,6 +120,28 @@ export function poolConfigOf(dataSource: DataSource): PoolConfig {
   if (options.type !== 'postgres') {
     throw new ReeveError('CONFIGURATION_INVALID', `dataSource is of type "${options.type}"; Reeve needs "postgres"`);
   }
+  const master = options.replication?.master ?? options;
+  return { ...engineExtra(options.extra), ...credentials(master) };
+}
+
+/** What an application passes to the driver beside TypeORM's own options, such as `options` or `ssl`; not its pool size. */
+function engineExtra(extra: unknown): PoolConfig {
+  if (extra === null || typeof extra !== 'object') return {};
+  const { max: _max, min: _min, ...rest } = extra as PoolConfig;
+  return rest;
+}
+
+interface Credentials {
+  readonly url?: string | undefined;
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+  readonly username?: string | undefined;
+  readonly password?: PoolConfig['password'] | (() => string) | (() => Promise<string>);
+  readonly database?: string | undefined;
+  readonly ssl?: unknown;
+}
+
+function credentials(options: Credentials): PoolConfig {
   const config: PoolConfig = {};
   if (options.url !== undefined) config.connectionString = options.url;
   if (options.host !== undefined) config.host = options.host;

@@ -1,4 +1,4 @@
-import type { EntityManager, QueryResult } from 'typeorm';
+import type { EntityManager, QueryResult, QueryRunner } from 'typeorm';
 import { ReeveError } from '../core/errors.ts';
 import type { Connection, Rows } from './connection.ts';
 
@@ -14,6 +14,17 @@ export function managerConnection(manager: EntityManager, schema: string): Conne
   if (runner === undefined || !runner.isTransactionActive) {
     throw new ReeveError('TRANSACTION_REQUIRED', 'reeve.in(manager) was given a manager outside a transaction');
   }
+  const known = connections.get(runner);
+  if (known?.schema === schema) return known;
+  const connection = runnerConnection(runner, schema);
+  connections.set(runner, connection);
+  return connection;
+}
+
+/** One connection for each runner, so that calls on the same one can take turns. */
+const connections = new WeakMap<QueryRunner, Connection>();
+
+function runnerConnection(runner: QueryRunner, schema: string): Connection {
   return {
     schema,
     async query<Row extends object>(text: string, params: readonly unknown[] = []): Promise<Rows<Row>> {

@@ -5,7 +5,6 @@ import type { Connection } from './connection.ts';
 import { inLockOrder, type ResourceRef, type ResourceWrites } from './resource-writes.ts';
 import { sqlState } from './sql-state.ts';
 import type { StepDraft } from './step-plan.ts';
-import { expireIdempotencyKey } from './sql/expire-idempotency-key.ts';
 import { findRivalExecution, type RivalExecution } from './sql/find-rival-execution.ts';
 import { insertEvent } from './sql/insert-event.ts';
 import { insertExecution, type NewExecution } from './sql/insert-execution.ts';
@@ -27,10 +26,8 @@ export interface ScheduleParams {
   readonly resources: readonly StartingResource[];
   readonly steps: readonly StepDraft[];
   readonly countdownMs: number;
-  /** How long a rival's open transaction is waited for. */
-  readonly lockTimeoutMs: number;
   /** Runs in the same transaction, after the resources were won. */
-  readonly before?: () => Promise<void>;
+  readonly before: () => Promise<void>;
 }
 
 export interface Scheduled {
@@ -41,10 +38,8 @@ export interface Scheduled {
 
 /**
  * Writes an execution and its whole plan into the caller's transaction, with the guarded start of its resources.
- * Takes no throttle lock, touches no queue and no network; what is written is found after the commit.
- *
- * All of it stands behind a savepoint: when anything is refused nothing of it stays, and a caller that catches the
- * error may go on with its own transaction.
+ * Takes no throttle lock, touches no queue and no network; what is written is found after the commit. To be called
+ * behind a savepoint, so that nothing of it stays when anything is refused.
  *
  * @throws RESOURCE_BUSY when a resource is in another state or owned; BUSY when a rival's transaction does not end
  * within the lock timeout; IDEMPOTENCY_CONFLICT when the key is known with another request.
@@ -54,20 +49,35 @@ export async function scheduleExecution(
   writes: ResourceWrites,
   params: ScheduleParams,
 ): Promise<Scheduled> {
-  const { rows } = await connection.query<{ lock_timeout: string }>(
-    `SELECT current_setting('lock_timeout') AS lock_timeout`,
-  );
-  await connection.query('SAVEPOINT reeve_schedule');
+  let ofHook = false;
   try {
-    await connection.query(`SELECT set_config('lock_timeout', $1, true)`, [`${params.lockTimeoutMs}ms`]);
-    const scheduled = await insertAll(connection, writes, params);
-    await connection.query(`SELECT set_config('lock_timeout', $1, true)`, [rows[0]?.lock_timeout ?? '0']);
-    await connection.query('RELEASE SAVEPOINT reeve_schedule');
-    return scheduled;
+    return await insertAll(connection, writes, {
+      ...params,
+      before: async () => {
+        ofHook = true;
+        await params.before();
+        ofHook = false;
+      },
+    });
   } catch (error) {
-    await connection.query('ROLLBACK TO SAVEPOINT reeve_schedule').catch(() => undefined);
-    throw translated(error, params);
+    throw ofHook ? error : translated(error, params);
   }
+}
+
+/** The execution that an idempotency key already names, if the request is the same one. */
+export async function findKnownRequest(
+  connection: Connection,
+  request: { readonly idempotencyKey: string; readonly requestHash: string },
+): Promise<Scheduled | undefined> {
+  const rival = await findRivalExecution(connection, {
+    idempotencyKey: request.idempotencyKey,
+    uniqueKey: null,
+    resourceType: null,
+    resourceId: null,
+  });
+  if (rival === undefined) return undefined;
+  if (rival.request_hash !== request.requestHash) throw idempotencyConflict(request.idempotencyKey, rival);
+  return { executionId: rival.id, created: false };
 }
 
 function translated(error: unknown, params: ScheduleParams): unknown {
@@ -79,14 +89,13 @@ function translated(error: unknown, params: ScheduleParams): unknown {
 
 async function insertAll(connection: Connection, writes: ResourceWrites, params: ScheduleParams): Promise<Scheduled> {
   const { execution } = params;
-  if (execution.idempotencyKey !== null) await expireIdempotencyKey(connection, execution.idempotencyKey);
   for (let tries = 1; !(await insertExecution(connection, execution)); tries += 1) {
     const rival = await findRivalExecution(connection, execution);
     if (rival !== undefined) return answerWithRival(connection, writes, params, rival);
     if (tries >= maxInsertTries) throw busyError(execution, undefined);
   }
   await startResources(connection, writes, params);
-  await params.before?.();
+  await params.before();
   await insertSteps(connection, {
     executionId: execution.id,
     priority: execution.priority,
@@ -129,18 +138,24 @@ async function answerWithRival(
   rival: RivalExecution,
 ): Promise<Scheduled> {
   const { execution } = params;
-  const main = params.resources.find((resource) => resource.main);
-  if (rival.by === 'resource' && main !== undefined) {
-    throw await resourceConflict(connection, writes, main, execution.executor);
+  if (rival.by === 'resource') {
+    const main = params.resources.find((resource) => resource.main);
+    throw main === undefined
+      ? busyError(execution, undefined)
+      : await resourceConflict(connection, writes, main, execution.executor);
   }
   if (rival.by === 'idempotency_key' && rival.request_hash !== execution.requestHash) {
-    throw new ReeveError(
-      'IDEMPOTENCY_CONFLICT',
-      `idempotency key "${execution.idempotencyKey}" belongs to execution ${rival.id} of "${rival.executor}", whose executor, resource or input differs`,
-      { details: { idempotencyKey: execution.idempotencyKey, executionId: rival.id } },
-    );
+    throw idempotencyConflict(execution.idempotencyKey, rival);
   }
   return { executionId: rival.id, created: false };
+}
+
+function idempotencyConflict(key: string | null, rival: RivalExecution): ReeveError {
+  return new ReeveError(
+    'IDEMPOTENCY_CONFLICT',
+    `idempotency key "${key}" belongs to execution ${rival.id} of "${rival.executor}", whose executor, resource or input differs`,
+    { details: { idempotencyKey: key, executionId: rival.id } },
+  );
 }
 
 /** Why a resource could not be taken: what it is, its state, and whose execution holds it. */

@@ -1,12 +1,24 @@
+/** Five characters with a digit among them: "EPIPE" and its like are codes of the operating system. */
+const sqlStatePattern = /^(?=.*\d)[0-9A-Z]{5}$/;
+
 /** The SQLSTATE of what a driver threw, or undefined: TypeORM hides it in `driverError`. */
 export function sqlState(error: unknown): string | undefined {
   if (error === null || typeof error !== 'object') return undefined;
   const code = 'code' in error ? error.code : undefined;
-  if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) return code;
+  if (typeof code === 'string' && sqlStatePattern.test(code)) return code;
   return 'driverError' in error ? sqlState(error.driverError) : undefined;
 }
 
-const networkCodes = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN']);
+const networkCodes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+]);
 const lostConnection = /connection terminated|connection ended|timeout exceeded when trying to connect|not queryable/i;
 
 /** Whether the connection failed, so that nothing is known of the statement that was under way. */
@@ -17,6 +29,17 @@ export function isConnectionError(error: unknown): boolean {
   const code: unknown = 'code' in error ? error.code : undefined;
   return (typeof code === 'string' && networkCodes.has(code)) || lostConnection.test(error.message);
 }
+
+/**
+ * Whether the database refused what was written, so that writing it again is refused again: bad data, constraints,
+ * unknown columns, errors that triggers raise. Everything else that carries a SQLSTATE (no room, no connection left, a
+ * timeout, a failover) passes.
+ */
+export function isRefusal(error: unknown): boolean {
+  return refusingClasses.has(sqlState(error)?.slice(0, 2) ?? '');
+}
+
+const refusingClasses = new Set(['22', '23', '42', '44', 'P0']);
 
 /** Whether the transaction lost against another one and has only to be run again: serialisation, deadlock, lock timeout. */
 export function isConflictError(error: unknown): boolean {

@@ -224,6 +224,9 @@ function definitionProblems(
   if (kind !== 'plain' && machine !== undefined && transitions?.start === undefined) {
     problems.push(`${subject}: the states of "${resource?.name}" declare no "${kind}" operation; pass "transitions"`);
   }
+  if (kind !== 'delete' && transitions?.start !== undefined && transitions.success === undefined) {
+    problems.push(`${subject} has transitions with a start but no "success"; say how the resource ends well`);
+  }
   for (const transition of Object.values<string>({ ...transitions })) {
     if (machine !== undefined && !Object.hasOwn(machine.transitions, transition)) {
       const hint = didYouMean(transition, Object.keys(machine.transitions));

@@ -3,10 +3,13 @@ import { ReeveError, problemsError } from '../core/errors.ts';
 import { hashJson, newId } from '../core/ids.ts';
 import { toJson, type JsonLimits, type JsonValue } from '../core/json.ts';
 import { didYouMean } from '../core/nearest-name.ts';
+import { behindSavepoint, type SavepointScope } from '../executions/behind-savepoint.ts';
+import type { Connection } from '../executions/connection.ts';
 import { managerConnection } from '../executions/manager-connection.ts';
 import type { ResourceRef, ResourceWrites } from '../executions/resource-writes.ts';
-import { scheduleExecution, type Scheduled } from '../executions/schedule-execution.ts';
+import { findKnownRequest, scheduleExecution, type Scheduled } from '../executions/schedule-execution.ts';
 import type { StepDraft } from '../executions/step-plan.ts';
+import { expireIdempotencyKey } from '../executions/sql/expire-idempotency-key.ts';
 import { sqlState } from '../executions/sql-state.ts';
 import type { ResourceRegistry } from '../resources/resource-registry.ts';
 import { validateInput } from '../tasks/standard-schema.ts';
@@ -48,26 +51,37 @@ export class ExecutionScheduler {
     this.#options = options;
   }
 
-  /** Nothing is written before every check has passed; see {@link scheduleExecution} for what is refused after. */
+  /**
+   * Nothing is written before every check has passed; see {@link scheduleExecution} for what is refused after. All of it
+   * stands behind a savepoint of the caller's transaction.
+   */
   async schedule(manager: EntityManager, request: ExecuteRequest): Promise<Scheduled> {
     const connection = managerConnection(manager, this.#options.schema);
+    return behindSavepoint(connection, this.#options.lockTimeoutMs, (scope) =>
+      this.#scheduleGuarded({ connection, manager, scope }, request),
+    );
+  }
+
+  async #scheduleGuarded({ connection, manager, scope }: Caller, request: ExecuteRequest): Promise<Scheduled> {
     const { executor } = request;
-    const subject = `execute("${executor.name}")`;
-    const options = parseExecuteOptions(request.options, subject);
+    const options = parseExecuteOptions(request.options, `execute("${executor.name}")`);
     const checked = await validateInput(executor.inputSchema, request.input, `executor "${executor.name}"`);
     const input = this.#json(executor.storesRawInput ? request.input : checked, `The input of "${executor.name}"`);
     const ref = this.#ref(executor, request.resource);
     const changed = changedFields(executor, options, ref);
+    const heavy = options.weight === 'heavy';
+    const limits = this.#options.limits;
+    const taskPlan = executor.storesRawInput
+      ? buildPlan(executor, { input, facts: null, changed, heavy, limits })
+      : undefined;
+    const hash = requestHash(executor, ref, { input, changed, plan: taskPlan?.hash ?? null });
+    const known = await this.#knownRequest(connection, options, hash);
+    if (known !== undefined) return known;
     const resource = ref === undefined ? undefined : await this.#load(executor, ref, manager);
     const facts = this.#json(executor.facts?.(resource ?? {}, checked), `The facts of "${executor.name}"`);
-    const heavy = options.weight === 'heavy';
-    const plan = buildPlan(executor, { input, facts, changed, heavy, limits: this.#options.limits });
+    const plan = taskPlan ?? buildPlan(executor, { input, facts, changed, heavy, limits });
     await this.#checkSteps(executor, plan.steps);
-    const owned = startingResources(executor, this.#resources, {
-      resource: resource ?? {},
-      ref,
-      input: checked,
-    });
+    const owned = startingResources(executor, this.#resources, { resource: resource ?? {}, ref, input: checked });
     return scheduleExecution(connection, this.#writes, {
       execution: {
         id: newId(),
@@ -77,13 +91,13 @@ export class ExecutionScheduler {
         planHash: plan.hash,
         resourceType: ref?.type ?? null,
         resourceId: ref?.id ?? null,
-        exclusive: owned.length > 0,
+        exclusive: owned.some((resourceOf) => resourceOf.main),
         input,
         facts: { facts, changed: [...changed] },
         uniqueKey: request.uniqueKey === undefined ? null : `${executor.name}:${request.uniqueKey(checked)}`,
         idempotencyKey: options.idempotencyKey,
         idempotencyMs: options.idempotencyMs,
-        requestHash: requestHash(executor, ref, input, changed),
+        requestHash: hash,
         weight: options.weight,
         priority: options.priority ?? executor.priority,
         context: options.context,
@@ -91,11 +105,24 @@ export class ExecutionScheduler {
       resources: owned,
       steps: plan.steps,
       countdownMs: options.countdownMs,
-      lockTimeoutMs: this.#options.lockTimeoutMs,
       before: async () => {
-        await executor.before?.({ manager, resource: resource ?? {}, input: checked });
+        const { before } = executor;
+        if (before === undefined) return;
+        await scope.asCaller(async () => before({ manager, resource: resource ?? {}, input: checked }));
       },
     });
+  }
+
+  /** A repeated request is answered before anything else is looked at: its resource may be gone by now. */
+  async #knownRequest(
+    connection: Connection,
+    options: ResolvedExecuteOptions,
+    requestHashed: string,
+  ): Promise<Scheduled | undefined> {
+    const { idempotencyKey } = options;
+    if (idempotencyKey === null) return undefined;
+    await expireIdempotencyKey(connection, idempotencyKey);
+    return findKnownRequest(connection, { idempotencyKey, requestHash: requestHashed });
   }
 
   #json(value: unknown, subject: string): JsonValue {
@@ -171,8 +198,13 @@ function executionKind(
 function requestHash(
   executor: ExecutorDefinition,
   ref: ResourceRef | undefined,
-  input: JsonValue,
-  changed: readonly string[],
+  request: { readonly input: JsonValue; readonly changed: readonly string[]; readonly plan: string | null },
 ): string {
-  return hashJson({ executor: executor.name, resource: ref === undefined ? null : { ...ref }, input, changed });
+  return hashJson({ executor: executor.name, resource: ref === undefined ? null : { ...ref }, ...request });
+}
+
+interface Caller {
+  readonly connection: Connection;
+  readonly manager: EntityManager;
+  readonly scope: SavepointScope;
 }

@@ -11,6 +11,7 @@ import { Redis } from 'ioredis';
 import { Pool, type PoolConfig } from 'pg';
 import { storeError } from '../core/stored-error.ts';
 import type { Logger } from '../core/logging.ts';
+import { JobWorker } from './job-worker.ts';
 
 export interface BrokerOptions {
   /** Absent: BullMQ keeps its jobs in PostgreSQL. */
@@ -24,23 +25,23 @@ export interface BrokerOptions {
 }
 
 /** The part of a BullMQ queue that Reeve uses; delays, flows, schedulers and deduplication are the ledger's work. */
-export interface JobQueue {
-  addBulk(jobs: { name: string; data: unknown; opts: object }[]): Promise<unknown>;
+interface JobQueue {
+  addBulk(jobs: NewJob[]): Promise<unknown>;
   getJob(id: string): Promise<unknown>;
   getJobCounts(): Promise<Record<string, number>>;
   waitUntilReady(): Promise<unknown>;
   close(): Promise<void>;
 }
 
-/** The part of a BullMQ worker that Reeve uses. */
-export interface JobWorker {
-  waitUntilReady(): Promise<unknown>;
-  pause(doNotWaitActive?: boolean): Promise<void>;
-  close(force?: boolean): Promise<void>;
+export interface NewJob {
+  readonly name: string;
+  readonly data: unknown;
+  readonly opts: { readonly jobId: string; readonly priority?: number };
 }
 
 const commandTimeoutMs = 5_000;
-const queuePoolSize = 3;
+const queuePoolSize = 2;
+const workerPoolSize = 4;
 
 /**
  * The door to Redis, or to BullMQ's tables in PostgreSQL: one code path for both.
@@ -54,43 +55,31 @@ export class Broker {
   readonly #queues = new Map<string, JobQueue>();
   readonly #redis: Redis[] = [];
   #queueClient: Redis | undefined;
+  #workerClient: Redis | undefined;
 
   constructor(options: BrokerOptions) {
     this.#options = options;
     this.kind = options.redisUrl === undefined ? 'postgres' : 'redis';
   }
 
-  queue(name: string): JobQueue {
-    const known = this.#queues.get(name);
-    if (known !== undefined) return known;
-    const queue = this.#makeQueue(name);
-    this.#queues.set(name, queue);
-    return queue;
+  /** Adds jobs; one whose id the queue holds already is left as it is. */
+  async addJobs(queue: string, jobs: readonly NewJob[]): Promise<void> {
+    await (await this.#ready(queue)).addBulk([...jobs]);
+  }
+
+  async hasJob(queue: string, id: string): Promise<boolean> {
+    const job = await (await this.#ready(queue)).getJob(id);
+    return job !== undefined && job !== null;
+  }
+
+  /** How many jobs a queue holds, by state. */
+  async jobCounts(queue: string): Promise<Record<string, number>> {
+    return (await this.#ready(queue)).getJobCounts();
   }
 
   /** A consumer of one queue. What its processor throws fails the job, which is gone then; the ledger sends it anew. */
   worker(name: string, processor: Processor, options: { concurrency: number }): JobWorker {
-    const settings: Omit<WorkerOptions, 'connection'> = {
-      concurrency: options.concurrency,
-      autorun: true,
-      removeOnComplete: { count: 0 },
-      removeOnFail: { count: 0 },
-      lockDuration: 60_000,
-      stalledInterval: 30_000,
-      maxStalledCount: 100,
-      drainDelay: 2,
-    };
-    const worker =
-      this.#options.redisUrl === undefined
-        ? new Worker(
-            name,
-            processor,
-            { ...settings, connection: this.#postgres(options.concurrency + 1) },
-            createPostgresBackend,
-          )
-        : new Worker(name, processor, { ...settings, prefix: this.#prefix(), connection: this.#connect(null) });
-    worker.on('error', (error: Error) => this.#connectionFailed(name, error));
-    return worker;
+    return new JobWorker(() => this.#makeWorker(name, processor, options.concurrency), this.#options.logger);
   }
 
   async close(): Promise<void> {
@@ -98,6 +87,45 @@ export class Broker {
     this.#queues.clear();
     for (const client of this.#redis) client.disconnect();
     this.#redis.length = 0;
+  }
+
+  /** The queue, connected. One that could not connect is made anew next time: BullMQ remembers the failure for ever. */
+  async #ready(name: string): Promise<JobQueue> {
+    const queue = this.#queues.get(name) ?? this.#makeQueue(name);
+    this.#queues.set(name, queue);
+    try {
+      await queue.waitUntilReady();
+      return queue;
+    } catch (error) {
+      if (this.#queues.get(name) === queue) this.#queues.delete(name);
+      await queue.close().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  #makeWorker(name: string, processor: Processor, concurrency: number): Worker {
+    const settings: Omit<WorkerOptions, 'connection'> = {
+      concurrency,
+      autorun: false,
+      removeOnComplete: { count: 0 },
+      removeOnFail: { count: 0 },
+      lockDuration: 60_000,
+      stalledInterval: 30_000,
+      maxStalledCount: 100,
+      drainDelay: 2,
+      runRetryDelay: 1_000,
+    };
+    const worker =
+      this.#options.redisUrl === undefined
+        ? new Worker(
+            name,
+            processor,
+            { ...settings, connection: this.#postgres(workerPoolSize) },
+            createPostgresBackend,
+          )
+        : new Worker(name, processor, { ...settings, prefix: this.#prefix(), connection: this.#workerConnection() });
+    worker.on('error', (error: Error) => this.#connectionFailed(name, error));
+    return worker as unknown as Worker;
   }
 
   #makeQueue(name: string): JobQueue {
@@ -122,6 +150,12 @@ export class Broker {
   /** Braces make one hash slot of all keys, as Redis Cluster needs it. */
   #prefix(): string {
     return `{reeve_${this.#options.engineId.replaceAll('-', '').slice(0, 12)}}`;
+  }
+
+  /** Shared by all workers of the process; BullMQ duplicates it for the one command of each that blocks. */
+  #workerConnection(): Redis {
+    this.#workerClient ??= this.#connect(null);
+    return this.#workerClient;
   }
 
   #connect(maxRetriesPerRequest: number | null): Redis {

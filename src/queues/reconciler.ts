@@ -1,8 +1,7 @@
 import { Loop } from '../core/loop.ts';
 import type { Logger } from '../core/logging.ts';
 import type { Connection } from '../executions/connection.ts';
-import type { ReadyStep } from '../executions/sql/advance-steps.ts';
-import { countExpectedJobs, listSuspectedSteps, unpublishSteps } from '../executions/sql/list-suspected-steps.ts';
+import { listSuspectedSteps, unpublishSteps, type SuspectedStep } from '../executions/sql/list-suspected-steps.ts';
 import { listQueues, raiseEpoch, type QueueRow } from '../executions/sql/queue-rows.ts';
 import type { Broker } from './broker.ts';
 import { jobId } from './job.ts';
@@ -21,19 +20,21 @@ export interface ReconcilerOptions {
 
 /** A queue of the broker that nobody consumes: it holds one job for each queue, which tells its epoch. */
 const epochQueue = 'reeve-epochs';
-const suspectsPerRound = 200;
+const suspectsPerRound = 100;
 
 /**
  * Compares what the ledger has published with what the broker still knows.
  *
  * A wiped broker has lost its epoch marks: the queue's epoch is raised, which un-publishes all of its ready steps at
- * once without writing to them. A single lost job is suspected only when the broker holds fewer jobs than the ledger
- * expects; then the oldest published steps are asked for by job id, and those that are missing go out again under the
- * same id. A backlog, however long, costs no writes.
+ * once without writing to them. For single lost jobs, up to two hundred published steps of a queue that nobody has claimed
+ * for the grace time are asked for in each round, the oldest always and the others in turn; those whose job is missing
+ * go out again under the same id. A backlog, however long, costs bounded reads and no writes.
  */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #loop: Loop;
+  /** How far the turn through the published steps of a queue has come, by the time at which they became ready. */
+  readonly #cursors = new Map<string, Date | null>();
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -56,46 +57,48 @@ export class Reconciler {
     await this.#loop.stop();
   }
 
-  /** One comparison of all queues. */
+  /** One comparison of all queues; a queue that fails does not keep the others from theirs. */
   async reconcile(): Promise<void> {
     const queues = await listQueues(this.#options.connection, this.#options.queues);
+    const failures: unknown[] = [];
     for (const queue of queues) {
-      if (await this.#isMarked(queue)) await this.#findLost(queue);
-      else await this.#renewEpoch(queue);
+      try {
+        if (await this.#isMarked(queue)) await this.#findLost(queue);
+        else await this.#renewEpoch(queue);
+      } catch (error) {
+        failures.push(error);
+      }
     }
+    if (failures.length > 0) throw failures[0];
   }
 
   async #isMarked(queue: QueueRow): Promise<boolean> {
-    const job = await this.#options.broker.queue(epochQueue).getJob(epochJobId(queue.name, queue.epoch));
-    return job !== undefined && job !== null;
+    return this.#options.broker.hasJob(epochQueue, epochJobId(queue.name, queue.epoch));
   }
 
+  /** The mark of the new epoch comes before the epoch itself, so that a wipe between the two is seen. */
   async #renewEpoch(queue: QueueRow): Promise<void> {
     const { connection, broker, logger, nudge } = this.#options;
-    if (!(await raiseEpoch(connection, queue.name, queue.epoch))) return;
     const epoch = queue.epoch + 1;
-    await broker
-      .queue(epochQueue)
-      .addBulk([{ name: 'epoch', data: { queue: queue.name, epoch }, opts: { jobId: epochJobId(queue.name, epoch) } }]);
+    await broker.addJobs(epochQueue, [
+      { name: 'epoch', data: { queue: queue.name, epoch }, opts: { jobId: epochJobId(queue.name, epoch) } },
+    ]);
+    if (!(await raiseEpoch(connection, queue.name, queue.epoch))) return;
     logger.info({ event: 'broker.epoch', queue: queue.name, epoch }, `queue ${queue.name} begins epoch ${epoch}`);
     nudge();
   }
 
+  /** Asks for the oldest published steps, which are the next to be claimed, and for a share of all others in turn. */
   async #findLost(queue: QueueRow): Promise<void> {
     const { connection, broker, graceMs, logger, nudge } = this.#options;
-    const expected = await countExpectedJobs(connection, queue.name, graceMs);
-    if (expected.published === 0) return;
-    const counts = await broker.queue(queue.name).getJobCounts();
-    const held = Object.entries(counts).reduce(
-      (sum, [state, count]) => sum + (endedJobStates.has(state) ? 0 : count),
-      0,
-    );
-    if (held >= expected.published + expected.running) return;
-    const suspects = await listSuspectedSteps(connection, { queue: queue.name, graceMs, limit: suspectsPerRound });
-    const lost: ReadyStep[] = [];
-    for (const step of suspects) {
-      const job = await broker.queue(queue.name).getJob(jobId(step));
-      if (job === undefined || job === null) lost.push(step);
+    const params = { queue: queue.name, epoch: queue.epoch, graceMs, limit: suspectsPerRound };
+    const oldest = await listSuspectedSteps(connection, { ...params, after: null });
+    const cursor = this.#cursors.get(queue.name) ?? null;
+    const others = cursor === null ? [] : await listSuspectedSteps(connection, { ...params, after: cursor });
+    this.#cursors.set(queue.name, others.at(-1)?.readyAt ?? oldest.at(-1)?.readyAt ?? null);
+    const lost: SuspectedStep[] = [];
+    for (const step of [...oldest, ...others]) {
+      if (!(await broker.hasJob(queue.name, jobId(step)))) lost.push(step);
     }
     if (lost.length === 0) return;
     await unpublishSteps(connection, lost);
@@ -106,8 +109,6 @@ export class Reconciler {
     nudge();
   }
 }
-
-const endedJobStates = new Set(['completed', 'failed']);
 
 function epochJobId(queue: string, epoch: number): string {
   return `e_${queue}_${epoch}`;

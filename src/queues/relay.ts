@@ -71,7 +71,7 @@ export class Relay {
     const found = await listUnpublishedSteps(this.#options.connection, { limit: batchSize, minAgeMs });
     const steps = found.filter((step) => this.#unmarked.get(jobId(step))?.epoch !== step.epoch);
     if (steps.length > 0) await this.#publish(steps);
-    if (found.length === batchSize) {
+    if (found.length >= batchSize) {
       await this.#mark();
       return 0;
     }
@@ -79,25 +79,23 @@ export class Relay {
   }
 
   async #publish(steps: readonly UnpublishedStep[]): Promise<void> {
-    const { broker, engineId } = this.#options;
     const byQueue = Map.groupBy(steps, (step) => step.queue);
-    const failures: unknown[] = [];
-    for (const [name, ofQueue] of byQueue) {
-      try {
-        await broker.queue(name).addBulk(
-          ofQueue.map((step) => ({
-            name: 'step',
-            data: stepJob(engineId, step),
-            opts: { jobId: jobId(step), ...(step.priority > 0 ? { priority: step.priority } : {}) },
-          })),
-        );
-        for (const step of ofQueue) this.#unmarked.set(jobId(step), step);
-      } catch (error) {
-        failures.push(error);
-      }
-    }
+    const sent = await Promise.allSettled([...byQueue].map(([name, ofQueue]) => this.#send(name, ofQueue)));
     this.#markSoon();
-    if (failures.length > 0) throw failures[0];
+    for (const answer of sent) if (answer.status === 'rejected') throw answer.reason;
+  }
+
+  async #send(queue: string, steps: readonly UnpublishedStep[]): Promise<void> {
+    const { broker, engineId } = this.#options;
+    await broker.addJobs(
+      queue,
+      steps.map((step) => ({
+        name: 'step',
+        data: stepJob(engineId, step),
+        opts: { jobId: jobId(step), ...(step.priority > 0 ? { priority: step.priority } : {}) },
+      })),
+    );
+    for (const step of steps) this.#unmarked.set(jobId(step), step);
   }
 
   #markSoon(): void {

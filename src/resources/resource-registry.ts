@@ -56,6 +56,11 @@ export class ResourceRegistry {
     return row ?? undefined;
   }
 
+  /** The resource types that are registered here. */
+  types(): string[] {
+    return [...this.#resources.keys()];
+  }
+
   /** The tables as the invariant checker needs them. */
   checks(): ResourceCheck[] {
     return [...this.#resources.values()].map(({ definition, table }) => ({

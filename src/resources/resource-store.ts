@@ -2,6 +2,7 @@ import type { JsonValue } from '../core/json.ts';
 import type { Connection } from '../executions/connection.ts';
 import type { ResourceChange, ResourceRef, ResourceSnapshot, ResourceWrites } from '../executions/resource-writes.ts';
 import { insertEvent } from '../executions/sql/insert-event.ts';
+import { deleteExecutionResource, insertExecutionResources } from '../executions/sql/insert-execution-resources.ts';
 import type { ResourceRegistry } from './resource-registry.ts';
 import type { ResourceTable } from './resource-table.ts';
 
@@ -29,7 +30,8 @@ export class ResourceStore implements ResourceWrites {
     const assignments = new Assignments(connection, table, ref.id);
     const transition = change.transition;
     if (transition !== undefined) assignments.set('state', transition.to);
-    const ownerAfter = change.ownerAfter ?? ownerByState(change, definition.states.stable);
+    const taken = change.ownerAfter === undefined ? ownerByState(change, definition.states.stable) : undefined;
+    const ownerAfter = change.ownerAfter ?? taken;
     if (ownerAfter !== undefined) assignments.set('executionId', ownerAfter === 'mine' ? change.executionId : null);
     if (change.runtimeState !== undefined) assignments.set('runtimeState', change.runtimeState);
     if (change.action !== undefined && table.has('action')) assignments.set('action', change.action);
@@ -43,6 +45,7 @@ export class ResourceStore implements ResourceWrites {
     for (const [property, value] of Object.entries(change.fields ?? {})) assignments.set(property, value);
     const before = await assignments.run(guard(assignments, change));
     if (before === undefined) return false;
+    if (taken !== undefined) await this.#noteOwner(connection, ref, change.executionId, taken);
     if (transition !== undefined && before !== transition.to) {
       await insertEvent(connection, {
         kind: 'resource.transition',
@@ -52,6 +55,22 @@ export class ResourceStore implements ResourceWrites {
       });
     }
     return true;
+  }
+
+  /** A step that takes or frees its resource by itself: the end of the execution must know what it still owns. */
+  async #noteOwner(
+    connection: Connection,
+    ref: ResourceRef,
+    executionId: string,
+    owner: 'mine' | 'none',
+  ): Promise<void> {
+    await deleteExecutionResource(connection, executionId, ref);
+    if (owner === 'none') return;
+    const { states } = this.#registry.get(ref.type).definition;
+    const named = (name: string | undefined) => (name === undefined ? null : (states.transitions[name] ?? null));
+    const { success, failure } = states.operations.update ?? {};
+    const owned = { ...ref, main: true, begin: null, success: named(success), failure: named(failure) };
+    await insertExecutionResources(connection, executionId, [owned]);
   }
 
   async remove(connection: Connection, ref: ResourceRef, executionId: string): Promise<boolean> {
@@ -77,10 +96,14 @@ export class ResourceStore implements ResourceWrites {
   }
 }
 
-/** A transition of a row that nobody owned takes the row for as long as its new state is a transient one. */
+/**
+ * Whom a transition by a step leaves as owner: nobody in a stable state; the execution as soon as a row that nobody
+ * owned goes into a transient one.
+ */
 function ownerByState(change: ResourceChange, stable: readonly string[]): 'mine' | 'none' | undefined {
-  if (change.owner !== 'any' || change.transition === undefined) return undefined;
-  return stable.includes(change.transition.to) ? 'none' : 'mine';
+  if (change.transition === undefined) return undefined;
+  if (stable.includes(change.transition.to)) return 'none';
+  return change.owner === 'any' ? 'mine' : undefined;
 }
 
 function guard(assignments: Assignments, change: ResourceChange): string {

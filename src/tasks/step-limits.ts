@@ -1,5 +1,6 @@
 import { parseRetry, type RetryOptions } from '../core/backoff.ts';
 import { durationMs, type Duration } from '../core/duration.ts';
+import { ReeveError } from '../core/errors.ts';
 import type { PollPolicy, StepPolicy } from '../executions/step-plan.ts';
 
 /** How long and how often a step may run. */
@@ -17,7 +18,7 @@ export interface LimitOptions {
 /** @throws CONFIGURATION_INVALID for a duration or a retry policy out of range. */
 export function parseLimits(options: LimitOptions, subject: string, poll: PollPolicy | null = null): StepPolicy {
   const limit = (value: Duration | undefined, name: string): number | null =>
-    value === undefined ? null : durationMs(value, `${subject}.${name}`);
+    value === undefined ? null : timerMs(value, `${subject}.${name}`);
   return {
     retry: parseRetry(options.retry, subject),
     softTimeLimitMs: limit(options.softTimeLimit, 'softTimeLimit'),
@@ -25,4 +26,13 @@ export function parseLimits(options: LimitOptions, subject: string, poll: PollPo
     interruptible: options.interruptible ?? false,
     poll,
   };
+}
+
+/** The longest time that a timer of Node can hold, a little under 25 days. */
+const longestTimerMs = 2_147_483_647;
+
+function timerMs(value: Duration, name: string): number {
+  const ms = durationMs(value, name);
+  if (ms > 0 && ms <= longestTimerMs) return ms;
+  throw new ReeveError('CONFIGURATION_INVALID', `${name} is ${value}; use more than 0 and less than 24d`);
 }

@@ -4,7 +4,7 @@ import { storeError } from '../core/stored-error.ts';
 import { finishStep, type FinishAnswer } from '../executions/finish-step.ts';
 import { CommitUnknown, type LedgerPool } from '../executions/ledger-pool.ts';
 import type { ResourceWrites } from '../executions/resource-writes.ts';
-import { isConnectionError, sqlState } from '../executions/sql-state.ts';
+import { isConnectionError, isRefusal, sqlState } from '../executions/sql-state.ts';
 import { isAttemptRecorded } from '../executions/sql/record-attempt.ts';
 import type { StepOutcome } from '../executions/step-outcome.ts';
 import type { ActiveClaim } from './active-claims.ts';
@@ -17,9 +17,10 @@ export interface CompletionEnvironment {
 }
 
 /**
- * Writes the outcome of an attempt, as often as it takes. A lost connection is waited out while the heartbeat holds
- * the lease; after a COMMIT without an answer the attempt row tells whether the completion is there. What the database
- * refuses to store (a constraint on the user's row) becomes a failure of the attempt, which can always be stored.
+ * Writes the outcome of an attempt, as often as it takes: a lost connection, a full disk, a lock that somebody holds for
+ * minutes are waited out while the heartbeat holds the lease. After a COMMIT without an answer the attempt row tells
+ * whether the completion is there. Only what the database refuses to store (a constraint on the user's row) becomes a
+ * failure of the attempt, which can always be stored.
  */
 export async function completeStep(
   claim: ActiveClaim,
@@ -28,26 +29,28 @@ export async function completeStep(
 ): Promise<FinishAnswer> {
   const { pool, writes, logger } = environment;
   let current = outcome;
+  let commitUnknown = false;
   for (let tries = 1; ; tries += 1) {
     try {
-      return await finishStep(pool, writes, { step: claim.step, outcome: current });
+      const answer = await finishStep(pool, writes, { step: claim.step, outcome: current });
+      const mine = answer.kind === 'stale' && commitUnknown && (await isAttemptRecorded(pool, claim.step));
+      return mine ? { kind: 'finished', outcome: current, ready: [] } : answer;
     } catch (error) {
-      if (error instanceof CommitUnknown) {
-        if (await isRecorded(claim, environment)) return { kind: 'finished', outcome: current, ready: [] };
-        continue;
-      }
-      if (isConnectionError(error)) {
-        logger.debug(
-          { event: 'step.completion.waits', err: storeError(error) },
-          'the ledger does not answer; trying again',
-        );
+      commitUnknown ||= error instanceof CommitUnknown;
+      if (isPassing(error)) {
+        logger.debug({ event: 'step.completion.waits', err: storeError(error) }, 'the completion waits for the ledger');
       } else {
         current = refusedOutcome(claim, current, error);
       }
-      if (claim.cause === 'lost') return { kind: 'stale' };
-      await pause(tries);
     }
+    if (claim.cause === 'lost') return { kind: 'stale' };
+    await pause(tries);
   }
+}
+
+function isPassing(error: unknown): boolean {
+  if (error instanceof CommitUnknown || isConnectionError(error)) return true;
+  return sqlState(error) !== undefined && !isRefusal(error);
 }
 
 function refusedOutcome(claim: ActiveClaim, outcome: StepOutcome, error: unknown): StepOutcome {
@@ -68,17 +71,6 @@ function refusedOutcome(claim: ActiveClaim, outcome: StepOutcome, error: unknown
     kind: 'failed',
     error: { code: 'FINALISER_FAILED', message, traceback: '', retryable: false, permanent: true },
   };
-}
-
-async function isRecorded(claim: ActiveClaim, environment: CompletionEnvironment): Promise<boolean> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await isAttemptRecorded(environment.pool, claim.step);
-    } catch (error) {
-      if (!isConnectionError(error) || claim.cause === 'lost') throw error;
-      await pause(tries);
-    }
-  }
 }
 
 async function pause(tries: number): Promise<void> {

@@ -6,6 +6,7 @@ import type { ClaimedStep } from '../executions/claimed-step.ts';
 import { finishStep } from '../executions/finish-step.ts';
 import type { LedgerPool } from '../executions/ledger-pool.ts';
 import type { ResourceWrites } from '../executions/resource-writes.ts';
+import { isConnectionError } from '../executions/sql-state.ts';
 import { listExpiredSteps } from '../executions/sql/list-expired-steps.ts';
 import type { StepOutcome } from '../executions/step-outcome.ts';
 import { stepLogger } from './step-log.ts';
@@ -20,7 +21,8 @@ export interface ReaperOptions {
   readonly nudge: () => void;
 }
 
-const batchSize = 100;
+const batchSize = 500;
+const failurePauseMs = 60_000;
 
 /**
  * Ends the claims of workers that gave no sign of life for a whole lease: the step goes on elsewhere at once, without
@@ -33,7 +35,9 @@ const batchSize = 100;
 export class Reaper {
   readonly #options: ReaperOptions;
   readonly #loop: Loop;
-  #notBefore = 0;
+  /** Tokens whose end failed, and when they may be tried again, so that one row never blocks the others. */
+  readonly #failed = new Map<string, number>();
+  #notBefore = Number.POSITIVE_INFINITY;
 
   constructor(options: ReaperOptions) {
     this.#options = options;
@@ -49,6 +53,7 @@ export class Reaper {
   }
 
   start(): void {
+    this.#notBefore = performance.now() + this.#options.leaseMs;
     this.#loop.start();
   }
 
@@ -61,9 +66,25 @@ export class Reaper {
     const waitMs = this.#notBefore - performance.now();
     if (waitMs > 0) return waitMs;
     const expired = await listExpiredSteps(pool, batchSize);
-    for (const step of expired) await this.#reap(step);
+    for (const step of expired) {
+      if ((this.#failed.get(step.token) ?? 0) <= performance.now()) await this.#tryReap(step);
+    }
     if (expired.length > 0) nudge();
-    return expired.length === batchSize ? 0 : undefined;
+    return undefined;
+  }
+
+  async #tryReap(step: ClaimedStep): Promise<void> {
+    try {
+      await this.#reap(step);
+      this.#failed.delete(step.token);
+    } catch (error) {
+      if (isConnectionError(error)) throw error;
+      this.#failed.set(step.token, performance.now() + failurePauseMs);
+      stepLogger(this.#options.logger, step).error(
+        { event: 'step.reap.failed', err: storeError(error) },
+        `an expired step could not be ended here: ${storeError(error).message}`,
+      );
+    }
   }
 
   async #reap(step: ClaimedStep): Promise<void> {

@@ -4,7 +4,7 @@ import { storeError } from '../core/stored-error.ts';
 import { takeStep } from '../executions/claim-step.ts';
 import type { ClaimedStep } from '../executions/claimed-step.ts';
 import type { FinishAnswer } from '../executions/finish-step.ts';
-import type { LedgerPool } from '../executions/ledger-pool.ts';
+import { CommitUnknown, type LedgerPool } from '../executions/ledger-pool.ts';
 import type { ResourceWrites } from '../executions/resource-writes.ts';
 import { isConnectionError } from '../executions/sql-state.ts';
 import type { StepOutcome } from '../executions/step-outcome.ts';
@@ -27,6 +27,8 @@ export interface StepRunnerOptions {
   readonly limits: JsonLimits;
   readonly workerId: string;
   readonly leaseMs: number;
+  /** Whether the worker is stopping, so that a step that was claimed just now and may be interrupted goes back. */
+  readonly isDraining: () => boolean;
   readonly logger: Logger;
   /** Called after a completion, with what it made ready or ended. */
   readonly onFinished: (answer: FinishAnswer, step: ClaimedStep) => void;
@@ -36,7 +38,7 @@ export interface StepRunnerOptions {
 export class StepRunner {
   readonly #options: StepRunnerOptions;
   readonly #taskNames: readonly string[];
-  readonly #unknownTasks = new Set<string>();
+  readonly #unknown = new Set<string>();
 
   constructor(options: StepRunnerOptions) {
     this.#options = options;
@@ -52,6 +54,7 @@ export class StepRunner {
     if (claim === undefined) return;
     const { step } = claim.claim;
     this.#options.claims.add(claim.claim);
+    if (this.#options.isDraining() && step.policy.interruptible) claim.claim.abort('shutdown');
     const logger = stepLogger(this.#options.logger, step);
     try {
       const outcome =
@@ -81,17 +84,18 @@ export class StepRunner {
       workerId,
       leaseMs,
       tasks: this.#taskNames,
+      resourceTypes: this.#options.resources.types(),
     };
     const answer = await this.#untilAnswered(() => takeStep(pool, writes, params));
     if (answer.kind === 'claimed') {
       const claim = new ActiveClaim(answer.step);
       return answer.beginFailure === undefined ? { claim } : { claim, beginFailure: answer.beginFailure };
     }
-    if (answer.kind === 'unknown-task' && !this.#unknownTasks.has(answer.task)) {
-      this.#unknownTasks.add(answer.task);
+    if (answer.kind === 'unknown' && !this.#unknown.has(answer.what)) {
+      this.#unknown.add(answer.what);
       logger.warn(
-        { event: 'task.unknown', task: answer.task, execution: job.execution, step: job.position },
-        `task "${answer.task}" is not registered on this worker; its steps stay in the ledger for a worker that knows it`,
+        { event: 'step.unknown', what: answer.what, execution: job.execution, step: job.position },
+        `${answer.what} is not registered on this worker; its steps stay in the ledger for a worker that knows it`,
       );
     }
     return undefined;
@@ -116,7 +120,8 @@ export class StepRunner {
       try {
         return await ask();
       } catch (error) {
-        if (!isConnectionError(error) || tries >= 20) throw error;
+        const unanswered = error instanceof CommitUnknown || isConnectionError(error);
+        if (!unanswered || tries >= 20) throw error;
         this.#options.logger.debug({ event: 'step.claim.waits', err: storeError(error) }, 'the ledger does not answer');
         await new Promise((resolve) => {
           setTimeout(resolve, Math.min(50 * 2 ** tries, 2_000));

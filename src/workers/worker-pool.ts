@@ -1,17 +1,21 @@
 import { hostname } from 'node:os';
 import { newId } from '../core/ids.ts';
 import type { Logger } from '../core/logging.ts';
+import type { LedgerPool } from '../executions/ledger-pool.ts';
 import { postponeStep } from '../executions/sql/postpone-step.ts';
 import { insertWorker, updateWorker } from '../executions/sql/worker-rows.ts';
-import type { Broker, JobWorker } from '../queues/broker.ts';
+import type { Broker } from '../queues/broker.ts';
 import { parseStepJob, type StepJob } from '../queues/job.ts';
+import type { JobWorker } from '../queues/job-worker.ts';
 import { ActiveClaims } from './active-claims.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { StepRunner, type StepRunnerOptions } from './step-runner.ts';
 import type { Timing } from './worker-options.ts';
 
-export interface WorkerPoolOptions extends Omit<StepRunnerOptions, 'claims' | 'workerId' | 'leaseMs'> {
+export interface WorkerPoolOptions extends Omit<StepRunnerOptions, 'claims' | 'workerId' | 'leaseMs' | 'isDraining'> {
   readonly broker: Broker;
+  /** Apart from the pool of claims and completions: a heartbeat never waits behind them. */
+  readonly heartbeatPool: LedgerPool;
   readonly engineId: string;
   readonly version: string;
   /** The queues that this pool serves, and no others, each with its concurrency. */
@@ -34,15 +38,21 @@ export class WorkerPool {
   readonly #logger: Logger;
   #workers: JobWorker[] = [];
   #state: 'ready' | 'draining' = 'ready';
-  #stopped: Promise<void> | undefined;
+  readonly #jobs = new Set<Promise<void>>();
+  #started: Promise<void> | undefined;
+  #stopped: Promise<number> | undefined;
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
     this.#logger = options.logger.child({ worker: this.id });
     const shared = { ...options, claims: this.#claims, workerId: this.id, logger: this.#logger };
-    this.#runner = new StepRunner({ ...shared, leaseMs: options.timing.leaseMs });
+    this.#runner = new StepRunner({
+      ...shared,
+      leaseMs: options.timing.leaseMs,
+      isDraining: () => this.#state === 'draining',
+    });
     this.#heartbeat = new Heartbeat({
-      connection: options.pool,
+      connection: options.heartbeatPool,
       claims: this.#claims,
       workerId: this.id,
       logger: this.#logger,
@@ -58,6 +68,20 @@ export class WorkerPool {
   }
 
   async start(): Promise<void> {
+    this.#started = this.#start();
+    await this.#started;
+  }
+
+  /**
+   * @param drainMs - How long running steps are waited for.
+   * @returns How many steps were left running.
+   */
+  async stop(drainMs: number): Promise<number> {
+    this.#stopped ??= this.#stop(drainMs);
+    return this.#stopped;
+  }
+
+  async #start(): Promise<void> {
     const { pool, queues, tasks, version, broker } = this.#options;
     await insertWorker(pool, {
       id: this.id,
@@ -67,34 +91,47 @@ export class WorkerPool {
       tasks: tasks.names(),
       version,
     });
+    if (this.#state === 'draining') return;
     this.#heartbeat.start();
     this.#workers = Object.entries(queues).map(([name, concurrency]) =>
-      broker.worker(name, async (job: { data: unknown }) => this.#process(name, job.data), { concurrency }),
+      broker.worker(name, async (job: { data: unknown }) => this.#track(this.#process(name, job.data)), {
+        concurrency,
+      }),
     );
     this.#logger.info({ event: 'worker.ready', queues }, `worker serves ${describeQueues(queues)}`);
   }
 
-  /** @param drainMs - How long running steps are waited for. */
-  async stop(drainMs: number): Promise<void> {
-    this.#stopped ??= this.#stop(drainMs);
-    await this.#stopped;
-  }
-
-  async #stop(drainMs: number): Promise<void> {
+  async #stop(drainMs: number): Promise<number> {
     const { pool } = this.#options;
     this.#state = 'draining';
+    await this.#started?.catch(() => undefined);
     this.#logger.info({ event: 'worker.drain', running: this.running }, `worker stops; ${this.running} steps run`);
-    await Promise.allSettled(this.#workers.map((worker) => worker.pause(true)));
+    await Promise.allSettled(this.#workers.map((worker) => worker.pause()));
     for (const claim of this.#claims.list()) if (claim.step.policy.interruptible) claim.abort('shutdown');
-    const drained = Promise.allSettled(this.#workers.map((worker) => worker.close()));
-    await Promise.race([drained, deadline(drainMs)]);
+    await Promise.race([this.#idle(), deadline(drainMs)]);
     const left = this.running;
+    for (const claim of this.#claims.list()) claim.abort('shutdown');
+    await Promise.allSettled(this.#workers.map((worker) => worker.close(this.#jobs.size > 0)));
     await this.#heartbeat.stop();
-    if (left > 0) await Promise.allSettled(this.#workers.map((worker) => worker.close(true)));
     await updateWorker(pool, { id: this.id, state: 'stopped', running: left }).catch(() => undefined);
     const text =
       left === 0 ? 'worker stopped' : `worker stopped; ${left} steps go on elsewhere when their lease is over`;
     this.#logger.info({ event: 'worker.stopped', left }, text);
+    return left;
+  }
+
+  async #track(job: Promise<void>): Promise<void> {
+    this.#jobs.add(job);
+    try {
+      await job;
+    } finally {
+      this.#jobs.delete(job);
+    }
+  }
+
+  /** Resolves once no job is in work, those included that have not claimed their step yet. */
+  async #idle(): Promise<void> {
+    while (this.#jobs.size > 0) await Promise.allSettled(this.#jobs);
   }
 
   /** A job that comes while the worker stops goes out again as a new delivery, for another worker. */

@@ -212,10 +212,12 @@ describeOnBrokers('jobs that nobody should have sent', (broker) => {
       engineId: engine?.id ?? '',
       logger: bundle.reeve.options.logger as never,
     });
-    const queue = direct.queue('tasks');
-    await queue.addBulk(forged.map((data, index) => ({ name: 'step', data, opts: { jobId: `forged_${index}` } })));
+    await direct.addJobs(
+      'tasks',
+      forged.map((data, index) => ({ name: 'step', data, opts: { jobId: `forged_${index}` } })),
+    );
     await eventually(async () => {
-      const counts = await queue.getJobCounts();
+      const counts = await direct.jobCounts('tasks');
       expect((counts['waiting'] ?? 0) + (counts['active'] ?? 0)).toBe(0);
     });
     await direct.close();

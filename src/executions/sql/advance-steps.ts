@@ -58,15 +58,15 @@ async function advanceOnce(connection: Connection, executionId: string, position
   const { schema } = connection;
   const { rows } = await connection.query<Row>(
     `WITH target AS MATERIALIZED (
-       SELECT s.position, arrived.count FROM ${schema}.step AS s
+       SELECT s.position, s.open_predecessors - arrived.count AS open, s.countdown_ms, s.kind FROM ${schema}.step AS s
        JOIN (SELECT position, count(*)::integer FROM unnest($2::integer[]) AS position GROUP BY position) AS arrived
          USING (position)
        WHERE s.execution_id = $1 AND s.state = 'pending' ORDER BY s.position FOR UPDATE OF s),
      decided AS (
-       SELECT s.position, s.open_predecessors - target.count AS open,
-         CASE WHEN s.open_predecessors > target.count THEN 'pending' WHEN s.countdown_ms > 0 THEN 'delayed'
-           WHEN s.kind = 'join' THEN 'succeeded' ELSE 'ready' END AS state, ${schema}.clock() AS at
-       FROM ${schema}.step AS s JOIN target USING (position) WHERE s.execution_id = $1)
+       SELECT position, open,
+         CASE WHEN open > 0 THEN 'pending' WHEN countdown_ms > 0 THEN 'delayed'
+           WHEN kind = 'join' THEN 'succeeded' ELSE 'ready' END AS state, ${schema}.clock() AS at
+       FROM target)
      UPDATE ${schema}.step AS s
      SET open_predecessors = decided.open, state = decided.state,
        delivery = CASE WHEN decided.state = 'ready' THEN s.delivery + 1 ELSE s.delivery END,

@@ -10,12 +10,14 @@ export interface ClaimParams {
   readonly leaseMs: number;
   /** The names of the tasks that this build knows. */
   readonly tasks: readonly string[];
+  /** The resource types that this build knows; the completion of a step may have to write all that it owns. */
+  readonly resourceTypes: readonly string[];
 }
 
 /**
  * `ready → running`: a random token, the fence and the attempt one up, a lease. Locks the step row alone, by primary
  * key. Nothing matched: the step is not ready, is of another delivery, begins a resource (unless `begins`), its task
- * is unknown here, its queue is paused or its execution does not run; nothing is written then.
+ * or one of its resource types is unknown here, its queue is paused or its execution does not run; nothing is written then.
  */
 export async function claimStep(
   connection: Connection,
@@ -32,6 +34,9 @@ export async function claimStep(
      WHERE s.execution_id = $1 AND s.position = $2 AND s.delivery = $3 AND s.state = 'ready'
        AND s.task = ANY ($7) AND s.begins = $8 AND e.id = s.execution_id AND e.state = 'running'
        AND NOT EXISTS (SELECT 1 FROM ${schema}.queue q WHERE q.name = s.queue AND q.paused_at IS NOT NULL)
+       AND (e.resource_type IS NULL OR e.resource_type = ANY ($9))
+       AND NOT EXISTS (SELECT 1 FROM ${schema}.execution_resource r
+         WHERE r.execution_id = e.id AND r.resource_type <> ALL ($9))
      RETURNING ${claimedColumns(connection)}`,
     [
       params.executionId,
@@ -42,6 +47,7 @@ export async function claimStep(
       params.leaseMs,
       params.tasks,
       begins,
+      params.resourceTypes,
     ],
   );
   return rows[0] === undefined ? undefined : claimedStep(rows[0]);

@@ -1,46 +1,33 @@
 import type { Connection } from '../connection.ts';
 import type { ReadyStep } from './advance-steps.ts';
 
-/**
- * How many steps of a queue the broker should know: those published in this epoch longer than the grace time ago, and
- * those that run. By the partial indexes.
- */
-export async function countExpectedJobs(
-  connection: Connection,
-  queue: string,
-  graceMs: number,
-): Promise<{ readonly published: number; readonly running: number }> {
-  const { schema } = connection;
-  const { rows } = await connection.query<{ published: number; running: number }>(
-    `SELECT
-       (SELECT count(*)::integer FROM ${schema}.step AS s JOIN ${schema}.queue AS q ON q.name = s.queue
-        WHERE s.state = 'ready' AND s.queue = $1 AND s.published_epoch >= q.epoch
-          AND s.ready_at < ${schema}.clock() - $2 * interval '1 millisecond') AS published,
-       (SELECT count(*)::integer FROM ${schema}.step AS s WHERE s.state = 'running' AND s.queue = $1) AS running`,
-    [queue, graceMs],
-  );
-  return rows[0] ?? { published: 0, running: 0 };
+export interface SuspectedStep extends ReadyStep {
+  readonly readyAt: Date;
 }
 
-/** The oldest published steps of a queue that nobody has claimed; locks nothing. */
+/**
+ * The oldest steps of a queue that were published in its present epoch and that nobody has claimed for the grace time,
+ * from the time `after` on; one range of the index step_outbox. Locks nothing.
+ */
 export async function listSuspectedSteps(
   connection: Connection,
-  params: { readonly queue: string; readonly graceMs: number; readonly limit: number },
-): Promise<ReadyStep[]> {
+  params: {
+    readonly queue: string;
+    readonly epoch: number;
+    readonly graceMs: number;
+    readonly after: Date | null;
+    readonly limit: number;
+  },
+): Promise<SuspectedStep[]> {
   const { schema } = connection;
-  const { rows } = await connection.query<{
-    execution_id: string;
-    position: number;
-    delivery: number;
-    queue: string;
-    priority: number;
-  }>(
-    `SELECT s.execution_id, s.position, s.delivery, s.queue, s.priority
-     FROM ${schema}.step AS s JOIN ${schema}.queue AS q ON q.name = s.queue
-     WHERE s.state = 'ready' AND s.queue = $1 AND s.published_epoch >= q.epoch
-       AND s.ready_at < ${schema}.clock() - $2 * interval '1 millisecond'
-     ORDER BY s.ready_at LIMIT $3`,
-    [params.queue, params.graceMs, params.limit],
+  const { rows } = await connection.query<Omit<SuspectedStep, 'executionId'> & { execution_id: string }>(
+    `SELECT s.execution_id, s.position, s.delivery, s.queue, s.priority, s.ready_at AS "readyAt"
+     FROM ${schema}.step AS s
+     WHERE s.state = 'ready' AND s.queue = $1 AND s.published_epoch = $2
+       AND s.ready_at < ${schema}.clock() - $3 * interval '1 millisecond'
+       AND s.ready_at > coalesce($4::timestamptz, '-infinity')
+     ORDER BY s.ready_at LIMIT $5`,
+    [params.queue, params.epoch, params.graceMs, params.after, params.limit],
   );
   return rows.map(({ execution_id: executionId, ...row }) => ({ executionId, ...row }));
 }

@@ -17,7 +17,7 @@ interface Row {
 
 /**
  * The outbox: `ready` steps whose queue has not seen this delivery in this epoch, oldest first. Reads committed rows
- * by the index step_outbox, one range per queue, and locks nothing: publishing the same delivery twice is harmless,
+ * by the index step_outbox, one range and one share of the batch for each queue that is not paused, and locks nothing: publishing the same delivery twice is harmless,
  * because it has the same job id.
  *
  * @param minAgeMs - Leaves out what became ready less than this ago: whoever made it ready publishes it himself.
@@ -35,7 +35,7 @@ export async function listUnpublishedSteps(
        WHERE s.state = 'ready' AND s.queue = q.name AND s.published_epoch < q.epoch
          AND s.ready_at <= ${schema}.clock() - $2 * interval '1 millisecond'
        ORDER BY s.published_epoch, s.ready_at LIMIT $1) AS s
-     ORDER BY s.ready_at LIMIT $1`,
+     WHERE q.paused_at IS NULL ORDER BY q.name, s.ready_at`,
     [params.limit, params.minAgeMs],
   );
   return rows.map((row) => ({
