@@ -45,6 +45,9 @@ export { FileSecrets } from './backends/file-secrets.ts';
 export { PostgresBackend } from './backends/postgres/postgres-backend.ts';
 export type { ProvisionedDatabase } from './backends/postgres/ownership.ts';
 
+export { startEmbeddedPostgres } from './embedded/start-embedded-postgres.ts';
+export type { EmbeddedPostgres, EmbeddedPostgresOptions } from './embedded/start-embedded-postgres.ts';
+
 export type { ExecutionChange, ExecutionOutcome } from './executions/await-execution.ts';
 export type { AttemptView, ExecutionView, StepView } from './executions/read-executions.ts';
 export type { Scheduled } from './executions/schedule-execution.ts';

@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events';
-import type { EntityManager } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import { durationMs, type Duration } from './core/duration.ts';
 import { ReeveError } from './core/errors.ts';
 import { createLogger, type Logger } from './core/logging.ts';
@@ -219,6 +219,7 @@ export class Reeve implements Execute {
     const postgres = poolConfigOf(dataSource);
     const pool = new LedgerPool({ ...postgres, max: poolSize }, schema, logger);
     const id = await prepareLedger(pool, Object.keys(queues));
+    await checkSearchPath(dataSource, pool);
     const heartbeatPool = new LedgerPool({ ...postgres, max: 2 }, schema, logger);
     const broker = new Broker({ redisUrl: redis, postgres, brokerSchema, engineId: id, logger });
     const relay = new Relay({ connection: pool, broker, engineId: id, logger, intervalMs: timing.relayMs });
@@ -253,6 +254,28 @@ function ledgerError(error: unknown): unknown {
     cause: error,
     retryable: true,
   });
+}
+
+/**
+ * Unqualified names of the application must lead both pools to the same place, and not into the ledger: PostgreSQL looks
+ * first into the schema that is named like the user.
+ */
+async function checkSearchPath(dataSource: DataSource, pool: LedgerPool): Promise<void> {
+  const sql = 'SELECT current_schema() AS name, current_user AS role';
+  const [application] = await dataSource.query<{ name: string; role: string }[]>(sql);
+  const engine = (await pool.query<{ name: string }>(sql)).rows[0];
+  const problem =
+    application?.name === pool.schema
+      ? `unqualified tables of role "${application.role}" lead into the schema "${pool.schema}" of the ledger`
+      : application?.name === engine?.name
+        ? undefined
+        : `unqualified tables lead to "${application?.name}" in the dataSource and to "${engine?.name}" in the engine`;
+  if (problem === undefined) return;
+  await pool.close();
+  throw new ReeveError(
+    'CONFIGURATION_INVALID',
+    `${problem}; set the search_path in the dataSource: extra: { options: '-c search_path=public' }`,
+  );
 }
 
 async function prepareLedger(pool: LedgerPool, queues: readonly string[]): Promise<string> {

@@ -8,8 +8,11 @@ import { errorCode } from './process-table.ts';
 import type { ServerAccount } from './server-account.ts';
 import { launch, type ServerProcess } from './server-process.ts';
 
-/** The superuser of every embedded server. */
-export const superuser = 'reeve';
+/**
+ * The superuser of every embedded server. Not "reeve": PostgreSQL looks for tables in the schema that is named like the
+ * user first, and that one belongs to the ledger.
+ */
+export const superuser = 'reeve_admin';
 
 /** A data directory and what it takes to run a server on it. */
 export interface Cluster {

@@ -22,7 +22,7 @@ export interface EmbeddedPostgresOptions {
 
 /** A real PostgreSQL server on this machine, open to this machine only. */
 export interface EmbeddedPostgres {
-  /** With the password of the superuser `reeve` in it: not for logs. */
+  /** With the password of the superuser in it: not for logs. */
   readonly url: string;
   readonly port: number;
   /** Differs from the asked folder where symbolic links were followed, or root asked for one that its server cannot reach. */

@@ -65,10 +65,8 @@ async function takeBeginningStep(
   await writes.lock(connection, resources);
   const step = await claimStep(connection, params, true);
   if (step === undefined) return { kind: 'stale' };
-  const lost = await beginResources(connection, writes, step, resources);
-  return lost === undefined
-    ? { kind: 'claimed', step }
-    : { kind: 'claimed', step, beginFailure: lostError(lost, step) };
+  const beginFailure = await tryBegin(connection, writes, step, resources);
+  return beginFailure === undefined ? { kind: 'claimed', step } : { kind: 'claimed', step, beginFailure };
 }
 
 /** A begin that the database refuses must not undo the claim: the step is taken, and then failed with the reason. */

@@ -89,8 +89,11 @@ class Completion {
     const failing = execution.state === 'failing' || execution.state === 'canceling';
     if (mode === 'share' && failing) throw new NeedsExclusiveLock();
 
-    const resources = await this.#lockResources(mode);
-    const outcome = await this.#applyEffects(asked, resources);
+    const locked = await this.#lockResources(mode);
+    const outcome = await this.#applyEffects(asked, locked);
+    // A step that takes or frees its resource by itself changes what is owned.
+    const moved = this.#step.effects.after !== undefined;
+    const resources = moved ? await listExecutionResources(this.#connection, this.#step.executionId) : locked;
     if (mode === 'share' && outcome.kind === 'failed') throw new NeedsExclusiveLock();
     if (!(await endStep(this.#connection, this.#step, outcome, this.#expiredOnly))) throw new Stale();
     await recordAttempt(this.#connection, this.#step, outcome);

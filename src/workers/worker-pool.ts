@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { newId } from '../core/ids.ts';
 import type { Logger } from '../core/logging.ts';
+import { storeError } from '../core/stored-error.ts';
 import type { LedgerPool } from '../executions/ledger-pool.ts';
 import { postponeStep } from '../executions/sql/postpone-step.ts';
 import { insertWorker, updateWorker } from '../executions/sql/worker-rows.ts';
@@ -149,8 +150,15 @@ export class WorkerPool {
       );
       return;
     }
-    if (this.#state === 'draining') await this.#giveBack(job);
-    else await this.#runner.run(job);
+    try {
+      if (this.#state === 'draining') await this.#giveBack(job);
+      else await this.#runner.run(job);
+    } catch (error) {
+      const stored = storeError(error, 'LEDGER_UNAVAILABLE');
+      const fields = { event: 'job.failed', queue, execution: job.execution, step: job.position, err: stored };
+      this.#logger.error(fields, `a job came to nothing; its step is sent again: ${stored.message}`);
+      throw error;
+    }
   }
 }
 

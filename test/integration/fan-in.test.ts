@@ -1,0 +1,65 @@
+import { describe, expect, it } from '@jest/globals';
+import { createLogger } from '../../src/index.ts';
+import { newId } from '../../src/core/ids.ts';
+import { LedgerPool } from '../../src/executions/ledger-pool.ts';
+import { migrateLedger } from '../../src/executions/migrate-ledger.ts';
+import type { StepDraft } from '../../src/executions/step-plan.ts';
+import { advanceSteps } from '../../src/executions/sql/advance-steps.ts';
+import { insertExecution } from '../../src/executions/sql/insert-execution.ts';
+import { insertSteps } from '../../src/executions/sql/insert-steps.ts';
+import { parseLimits } from '../../src/tasks/step-limits.ts';
+import { makeDatabase } from '../support/bundle.ts';
+
+const draft = (position: number, openPredecessors: number, next: readonly number[]): StepDraft => ({
+  position,
+  kind: next.length === 0 ? 'join' : 'task',
+  task: 'none',
+  description: 'none',
+  args: null,
+  queue: 'tasks',
+  policy: parseLimits({}, 'test'),
+  effects: {},
+  countdownMs: 0,
+  openPredecessors,
+  next,
+  needsResults: [],
+});
+
+describe('a join', () => {
+  it('is passed exactly once, by the last of its predecessors, however many finish at the same moment', async () => {
+    const database = await makeDatabase();
+    await migrateLedger({ connectionString: database.url }, 'reeve');
+    const pool = new LedgerPool({ connectionString: database.url, max: 20 }, 'reeve', createLogger('silent'));
+    const width = 20;
+    for (let round = 0; round < 10; round += 1) {
+      const executionId = newId();
+      await insertExecution(pool, {
+        id: executionId,
+        executor: 'wide',
+        executorVersion: 1,
+        kind: 'task',
+        planHash: '',
+        resourceType: null,
+        resourceId: null,
+        exclusive: false,
+        input: null,
+        facts: null,
+        uniqueKey: null,
+        idempotencyKey: null,
+        idempotencyMs: 0,
+        requestHash: '',
+        weight: 'regular',
+        priority: 0,
+        context: {},
+      });
+      const wide = Array.from({ length: width }, (_, position) => draft(position, 0, [width]));
+      await insertSteps(pool, { executionId, priority: 0, countdownMs: 0, steps: [...wide, draft(width, width, [])] });
+      const ends = await Promise.all(
+        wide.map((step) => pool.transaction((connection) => advanceSteps(connection, executionId, step.next))),
+      );
+      expect(ends.filter((end) => end.ended)).toHaveLength(1);
+    }
+    await pool.close();
+    await database.drop();
+  });
+});
