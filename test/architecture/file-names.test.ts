@@ -19,7 +19,7 @@ function faultsOf({ path, text, lines }: SourceFile): string[] {
     [lines > limit, `has ${lines} lines; the limit is ${limit}`],
     [/\binstanceof Error\b/.test(text), 'says "instanceof Error", which fails across realms; use Error.isError'],
   ] as const;
-  return faults.filter(([found]) => Boolean(found)).map(([, fault]) => `${path} ${fault}`);
+  return faults.filter(([found]) => found).map(([, fault]) => `${path} ${fault}`);
 }
 
 describe('files', () => {
