@@ -23,7 +23,7 @@ import {
 } from './executions/read-executions.ts';
 import type { Scheduled } from './executions/schedule-execution.ts';
 import { isConnectionError } from './executions/sql-state.ts';
-import { ensureQueues } from './executions/sql/queue-rows.ts';
+import { ensureQueues } from './executions/sql/ensure-queues.ts';
 import { ExecutionScheduler } from './executors/execution-scheduler.ts';
 import { TaskRegistry } from './executors/task-registry.ts';
 import { Broker, migrateBroker } from './queues/broker.ts';

@@ -14,8 +14,9 @@ import type { OwnedResource } from './sql/insert-execution-resources.ts';
 import { listExecutionResources } from './sql/list-execution-resources.ts';
 import { lockExecution } from './sql/lock-execution.ts';
 import { recordAttempt } from './sql/record-attempt.ts';
-import { countRunningSteps, skipOpenSteps } from './sql/skip-open-steps.ts';
-import { markFailing } from './sql/end-execution.ts';
+import { countRunningSteps } from './sql/count-running-steps.ts';
+import { skipOpenSteps } from './sql/skip-open-steps.ts';
+import { markFailing } from './sql/mark-failing.ts';
 
 export type FinishAnswer =
   /** The token no longer holds the step; nothing was written. */

@@ -1,8 +1,10 @@
 import { Loop } from '../core/loop.ts';
 import type { Logger } from '../core/logging.ts';
 import type { Connection } from '../executions/connection.ts';
-import { listSuspectedSteps, unpublishSteps, type SuspectedStep } from '../executions/sql/list-suspected-steps.ts';
-import { listQueues, raiseEpoch, type QueueRow } from '../executions/sql/queue-rows.ts';
+import { listSuspectedSteps, type SuspectedStep } from '../executions/sql/list-suspected-steps.ts';
+import { unpublishSteps } from '../executions/sql/unpublish-steps.ts';
+import { listQueues, type QueueRow } from '../executions/sql/list-queues.ts';
+import { raiseEpoch } from '../executions/sql/raise-epoch.ts';
 import type { Broker } from './broker.ts';
 import { jobId } from './job.ts';
 

@@ -2,7 +2,8 @@ import type { JsonValue } from '../core/json.ts';
 import type { Connection } from '../executions/connection.ts';
 import type { ResourceChange, ResourceRef, ResourceSnapshot, ResourceWrites } from '../executions/resource-writes.ts';
 import { insertEvent } from '../executions/sql/insert-event.ts';
-import { deleteExecutionResource, insertExecutionResources } from '../executions/sql/insert-execution-resources.ts';
+import { deleteExecutionResource } from '../executions/sql/delete-execution-resource.ts';
+import { insertExecutionResources } from '../executions/sql/insert-execution-resources.ts';
 import type { ResourceRegistry } from './resource-registry.ts';
 import type { ResourceTable } from './resource-table.ts';
 

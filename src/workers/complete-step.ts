@@ -5,7 +5,7 @@ import { finishStep, type FinishAnswer } from '../executions/finish-step.ts';
 import { CommitUnknown, type LedgerPool } from '../executions/ledger-pool.ts';
 import type { ResourceWrites } from '../executions/resource-writes.ts';
 import { isConnectionError, isRefusal, sqlState } from '../executions/sql-state.ts';
-import { isAttemptRecorded } from '../executions/sql/record-attempt.ts';
+import { isAttemptRecorded } from '../executions/sql/is-attempt-recorded.ts';
 import type { StepOutcome } from '../executions/step-outcome.ts';
 import type { ActiveClaim } from './active-claims.ts';
 import { outcomeOfStoredError } from './decide-outcome.ts';

@@ -2,7 +2,7 @@ import { Loop } from '../core/loop.ts';
 import type { Logger } from '../core/logging.ts';
 import type { Connection } from '../executions/connection.ts';
 import { renewLeases } from '../executions/sql/renew-leases.ts';
-import { updateWorker } from '../executions/sql/worker-rows.ts';
+import { updateWorker } from '../executions/sql/update-worker.ts';
 import type { ActiveClaims } from './active-claims.ts';
 
 export interface HeartbeatOptions {

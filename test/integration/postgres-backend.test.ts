@@ -244,7 +244,7 @@ describe('a call that cannot be done', () => {
       ),
     });
 
-    const user = await session(withUser('reeve', new URL(server.url).password, template));
+    const user = await session(withUser(new URL(server.url).username, new URL(server.url).password, template));
     await expect(backend().createDatabase(db, { template })).rejects.toMatchObject({
       code: 'BACKEND_UNAVAILABLE',
       retryable: true,
@@ -387,7 +387,7 @@ describe('the server', () => {
 
   it('never sees a password in clear text, and neither does the reader of an error or of the backend', async () => {
     const db = await provisioned();
-    const url = withUser('reeve', `wrong-${password}`);
+    const url = withUser(new URL(server.url).username, `wrong-${password}`);
     const errors = await Promise.all([
       failure(backend({ url }).createRole(db)),
       failure(backend({ url: `postgres://u:${password}@127.0.0.1:1/d` }).listDatabases()),

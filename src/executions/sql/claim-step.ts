@@ -52,19 +52,3 @@ export async function claimStep(
   );
   return rows[0] === undefined ? undefined : claimedStep(rows[0]);
 }
-
-/** The step as held by `token`, read by primary key without a lock; undefined when somebody else or nobody holds it. */
-export async function findClaimedStep(
-  connection: Connection,
-  executionId: string,
-  position: number,
-  token: string,
-): Promise<ClaimedStep | undefined> {
-  const { rows } = await connection.query<ClaimedRow>(
-    `SELECT ${claimedColumns(connection)}
-     FROM ${connection.schema}.step AS s JOIN ${connection.schema}.execution AS e ON e.id = s.execution_id
-     WHERE s.execution_id = $1 AND s.position = $2 AND s.claim_token = $3`,
-    [executionId, position, token],
-  );
-  return rows[0] === undefined ? undefined : claimedStep(rows[0]);
-}

@@ -1,0 +1,10 @@
+import type { Connection } from '../connection.ts';
+
+/** How many steps of an execution a worker holds; under the execution's row lock nobody can add to them. */
+export async function countRunningSteps(connection: Connection, executionId: string): Promise<number> {
+  const { rows } = await connection.query<{ running: number }>(
+    `SELECT count(*)::integer AS running FROM ${connection.schema}.step WHERE execution_id = $1 AND state = 'running'`,
+    [executionId],
+  );
+  return rows[0]?.running ?? 0;
+}

@@ -1,0 +1,18 @@
+import { claimedColumns, claimedStep, type ClaimedRow, type ClaimedStep } from '../claimed-step.ts';
+import type { Connection } from '../connection.ts';
+
+/** The step as held by `token`, read by primary key without a lock; undefined when somebody else or nobody holds it. */
+export async function findClaimedStep(
+  connection: Connection,
+  executionId: string,
+  position: number,
+  token: string,
+): Promise<ClaimedStep | undefined> {
+  const { rows } = await connection.query<ClaimedRow>(
+    `SELECT ${claimedColumns(connection)}
+     FROM ${connection.schema}.step AS s JOIN ${connection.schema}.execution AS e ON e.id = s.execution_id
+     WHERE s.execution_id = $1 AND s.position = $2 AND s.claim_token = $3`,
+    [executionId, position, token],
+  );
+  return rows[0] === undefined ? undefined : claimedStep(rows[0]);
+}
