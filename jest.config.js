@@ -20,6 +20,7 @@ const common = {
   transform,
   // Global setup and what it imports run outside the test sandbox: Node strips their types itself.
   transformIgnorePatterns: ['/node_modules/', '/test/support/global-'],
+  setupFiles: ['<rootDir>/test/support/suppressed-error.ts'],
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
 };
 

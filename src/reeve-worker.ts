@@ -2,6 +2,7 @@ import { problemsError } from './core/errors.ts';
 import type { Logger } from './core/logging.ts';
 import { didYouMean } from './core/nearest-name.ts';
 import type { FinishAnswer } from './executions/finish-step.ts';
+import { GatePredicates } from './executors/gate-predicates.ts';
 import { Reconciler } from './queues/reconciler.ts';
 import type { Relay } from './queues/relay.ts';
 import { DueLoop } from './workers/due-loop.ts';
@@ -12,7 +13,7 @@ import { packageVersion } from './core/package-version.ts';
 
 export interface WorkerServiceOptions extends Omit<
   WorkerPoolOptions,
-  'queues' | 'timing' | 'version' | 'limits' | 'onFinished'
+  'queues' | 'timing' | 'version' | 'limits' | 'gates' | 'onFinished'
 > {
   readonly relay: Relay;
   readonly options: ResolvedOptions;
@@ -69,6 +70,7 @@ export class WorkerService {
       queues,
       timing: options.timing,
       limits: options.limits,
+      gates: new GatePredicates(options.executors, options.limits),
       version: packageVersion(),
       onFinished: (answer, step) => this.#finished(answer, step.executionId),
     });

@@ -8,13 +8,15 @@ import { mainResource } from './main-resource.ts';
 import type { ResourceChange, ResourceRef, ResourceWrites } from './resource-writes.ts';
 import { resolveSavedFields } from './step-references.ts';
 import type { StepOutcome } from './step-outcome.ts';
-import { advanceSteps, type ReadyStep } from './sql/advance-steps.ts';
+import { advanceSteps } from './advance-steps.ts';
+import type { ReadyStep } from './sql/advance-steps.ts';
 import { endStep } from './sql/end-step.ts';
 import type { OwnedResource } from './sql/insert-execution-resources.ts';
 import { listExecutionResources } from './sql/list-execution-resources.ts';
 import { lockExecution } from './sql/lock-execution.ts';
 import { recordAttempt } from './sql/record-attempt.ts';
 import { countRunningSteps } from './sql/count-running-steps.ts';
+import { skipSteps } from './sql/skip-steps.ts';
 import { skipOpenSteps } from './sql/skip-open-steps.ts';
 import { markFailing } from './sql/mark-failing.ts';
 
@@ -160,11 +162,23 @@ class Completion {
     mode: 'share' | 'update',
     resources: readonly OwnedResource[],
   ): Promise<FinishAnswer> {
-    const { ready, ended } = await advanceSteps(this.#connection, this.#step.executionId, this.#step.next);
+    const next = await this.#nextSteps(outcome);
+    const { ready, ended } = await advanceSteps(this.#connection, this.#step.executionId, next);
     if (!ended) return { kind: 'finished', outcome, ready };
     if (mode === 'share') throw new NeedsExclusiveLock();
     const executionEnded = await endSucceeded(this.#ending(resources));
     return { kind: 'finished', outcome, ready: [], executionEnded };
+  }
+
+  /** What a success leads to; behind a gate, what is left once the side that was not taken is skipped. */
+  async #nextSteps(outcome: StepOutcome): Promise<readonly number[]> {
+    const { gate } = this.#step.effects;
+    if (gate === undefined || outcome.kind !== 'succeeded') return this.#step.next;
+    const [taken, left] = outcome.result === true ? [gate.yes, gate.no] : [gate.no, gate.yes];
+    if (left !== null) await skipSteps(this.#connection, this.#step.executionId, left);
+    const onTheOtherSide = taken === null && left === null ? [] : [gate.join];
+    const entries = this.#step.next.filter((next) => taken !== null && next >= taken[0] && next <= taken[1]);
+    return [...(taken === null ? [gate.join] : entries), ...onTheOtherSide];
   }
 
   async #finishFailing(

@@ -38,6 +38,16 @@ export interface StepEffects {
   /** Fields of the resource, each with a value or a reference into this step's result. */
   readonly save?: JsonValue;
   readonly deletes?: boolean;
+  /** For a gate: the first and last step of each side (null where a side is empty) and the join behind both. */
+  readonly gate?: {
+    readonly yes: readonly [number, number] | null;
+    readonly no: readonly [number, number] | null;
+    readonly join: number;
+  };
+  /** For the first step of a member of a bounded group: its join, and whether it waits for another member to end. */
+  readonly bound?: { readonly join: number; readonly waits: boolean };
+  /** For the join of a bounded group. */
+  readonly bounds?: boolean;
 }
 
 /** One step of a plan, before it is stored. `next` and `openPredecessors` are the graph. */

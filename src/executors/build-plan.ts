@@ -4,12 +4,14 @@ import type { JsonLimits, JsonValue } from '../core/json.ts';
 import type { Transition } from '../core/state-machine.ts';
 import type { StepDraft } from '../executions/step-plan.ts';
 import { Plan } from '../tasks/plan.ts';
-import { PlanBuilder } from '../tasks/plan-builder.ts';
+import { PlanBuilder, type GatePredicate } from '../tasks/plan-builder.ts';
 import type { AnyPlan, ExecutorDefinition } from './executor-definition.ts';
 
 export interface BuiltPlan {
   readonly steps: readonly StepDraft[];
   readonly hash: string;
+  /** The predicates of gates by position, which are not stored. */
+  readonly predicates: ReadonlyMap<number, GatePredicate>;
 }
 
 export interface PlanInput {
@@ -54,7 +56,7 @@ function buildOnce(executor: ExecutorDefinition, input: PlanInput): BuiltPlan {
   if (executor.appendsDeletion) plan.deletion();
   const steps = builder.finish();
   if (steps.length > maxSteps) throw builder.error(`it has ${steps.length} steps; the most is ${maxSteps}`);
-  return { steps, hash: hashJson(steps as unknown as JsonValue) };
+  return { steps, hash: hashJson(steps as unknown as JsonValue), predicates: builder.predicates };
 }
 
 /** The transition that an executor takes at one point of its operation, where it takes one there. */

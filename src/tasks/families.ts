@@ -2,6 +2,9 @@ import { callBackend } from './backend-call.ts';
 import { pollHandler } from './poll-handler.ts';
 import type { StepHandler } from './step-handler.ts';
 
+/** How long a gate is left to workers of the build that made its plan, before it is looked at again. */
+const otherBuildDelayMs = 1_000;
+
 /** The tasks that Reeve brings: what `call`, `poll`, `transition`, `deletion` and the end of a plan are made of. */
 export const families: ReadonlyMap<string, StepHandler> = new Map<string, StepHandler>([
   ['reeve.call', async (run) => ({ kind: 'succeeded', result: await callBackend(run) })],
@@ -9,5 +12,13 @@ export const families: ReadonlyMap<string, StepHandler> = new Map<string, StepHa
   ['reeve.poll', pollHandler],
   /** What it does stands in the effects of the step and is written by its completion. */
   ['reeve.effects', async () => ({ kind: 'succeeded', result: null })],
+  [
+    'reeve.gate',
+    async (run) => {
+      const decision = await run.decide();
+      if (decision === undefined) return { kind: 'again', delayMs: otherBuildDelayMs, poll: run.step.poll };
+      return { kind: 'succeeded', result: decision };
+    },
+  ],
   ['reeve.join', async () => ({ kind: 'succeeded', result: null })],
 ]);

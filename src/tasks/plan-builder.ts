@@ -6,9 +6,11 @@ import { unknownOptions } from '../core/options.ts';
 import type { StateMachine, Transition } from '../core/state-machine.ts';
 import { ownResult } from '../executions/step-references.ts';
 import type { PollPolicy, StepDraft, StepEffects, StepPolicy } from '../executions/step-plan.ts';
+import { PlanGraph, type DraftNode } from './plan-graph.ts';
 import { referenceTo, storeReferences } from './plan-references.ts';
 import { stepOptionNames, type StepOptions } from './plan-options.ts';
 import { parseLimits } from './step-limits.ts';
+import type { TaskContext } from './task-context.ts';
 
 /** What a plan is built for. */
 export interface PlanSubject {
@@ -35,12 +37,15 @@ export interface NewStep {
   readonly effects?: Omit<StepEffects, 'begin' | 'runtimeDuring' | 'runtimeAfter' | 'save'>;
 }
 
-type Draft = Omit<StepDraft, 'openPredecessors' | 'next'>;
+/** The question of a gate, asked when it is reached, with the freshly read resource. */
+export type GatePredicate = (resource: never, context: TaskContext) => boolean | Promise<boolean>;
 
 /** Collects the steps of one plan in order; what a plan's methods share. */
 export class PlanBuilder {
   readonly subject: PlanSubject;
-  readonly #drafts: Draft[] = [];
+  readonly #graph = new PlanGraph();
+  /** The functions of gates by position: they are not stored, but found by building the plan again. */
+  readonly predicates = new Map<number, GatePredicate>();
   readonly #named = new Map<string, number>();
   #waitMs = 0;
   #begun = false;
@@ -55,8 +60,8 @@ export class PlanBuilder {
   }
 
   nameLast(name: string): void {
-    const last = this.#drafts.length - 1;
-    if (last < 0) throw this.error(`as("${name}") stands before any step`);
+    const last = this.#graph.last();
+    if (last === undefined) throw this.error(`as("${name}") does not stand right behind a step`);
     if (this.#named.has(name)) throw this.error(`as("${name}") is used twice`);
     this.#named.set(name, last);
   }
@@ -70,8 +75,7 @@ export class PlanBuilder {
     const args =
       this.subject.dry === true ? dryArguments(step.args) : storeReferences(this.#arguments(step.args), used);
     const effects = this.#effects(step, used);
-    this.#drafts.push({
-      position: this.#drafts.length,
+    this.#graph.add({
       kind: 'task',
       task: step.task,
       description: options.description ?? step.description,
@@ -84,28 +88,71 @@ export class PlanBuilder {
     });
   }
 
-  /** The finished graph: each step leads to the next, the last to the join that ends every plan. */
+  /** @param limit - How many members may be under way at once; undefined: all. */
+  group(branches: readonly (() => void)[], limit: number | undefined): void {
+    if (limit !== undefined && (!Number.isInteger(limit) || limit < 1)) {
+      throw this.error(`a group has the concurrency ${limit}; use a whole number from 1`);
+    }
+    const waitMs = this.#waitMs;
+    const { entries, join } = this.#graph.group(
+      branches.map((branch) => () => this.#branch(branch, waitMs)),
+      this.#own('reeve.join', 'join', 'join'),
+    );
+    if (limit === undefined || branches.length <= limit) return;
+    const members = entries.filter((entry) => entry !== undefined);
+    for (const [index, entry] of members.entries()) {
+      const last = (members[index + 1] ?? join) - 1;
+      if (this.#graph.entriesBetween(entry, last) > 1) {
+        throw this.error('a member of a group with a concurrency begins with a group; put a step in front of it');
+      }
+      const bound = { join, waits: index >= limit };
+      this.#graph.change(entry, (node) => ({ ...node, effects: { ...node.effects, bound } }));
+    }
+    this.#graph.change(join, (node) => ({ ...node, effects: { ...node.effects, bounds: true } }));
+  }
+
+  gate(predicate: GatePredicate, yes: () => void, no: () => void): void {
+    const position = this.#graph.size;
+    this.predicates.set(position, predicate);
+    const gate = { ...this.#own('reeve.gate', 'when', 'gate'), countdownMs: this.#takeWait({}) };
+    const sides = { yes: () => this.#branch(yes, 0), no: () => this.#branch(no, 0) };
+    this.#graph.gate(gate, sides, this.#own('reeve.join', 'join', 'join'));
+  }
+
+  /** The finished graph; what stands last leads to the join that ends every plan. */
   finish(): readonly StepDraft[] {
-    const join: Draft = {
-      position: this.#drafts.length,
-      kind: 'join',
-      task: 'reeve.join',
-      description: 'end',
+    const end = { ...this.#own('reeve.join', 'end', 'join'), countdownMs: this.#waitMs };
+    const steps = this.#graph.finish(end);
+    if (this.#begun || this.subject.begin === undefined) return steps;
+    return steps.map((step) =>
+      step.openPredecessors > 0 ? step : { ...step, effects: { ...step.effects, begin: 'operation' } },
+    );
+  }
+
+  /** A wait in front of a group is one in front of each member; one at the end of a branch is a step of its own. */
+  #branch(build: () => void, waitMs: number): void {
+    this.#waitMs = waitMs;
+    const size = this.#graph.size;
+    build();
+    if (this.#waitMs > 0 && (this.#graph.size > size || this.#waitMs > waitMs)) {
+      this.#graph.add({ ...this.#own('reeve.effects', 'wait', 'task'), countdownMs: this.#takeWait({}) });
+    }
+    this.#waitMs = 0;
+  }
+
+  /** A step of Reeve's own, without arguments. */
+  #own(task: string, description: string, kind: 'task' | 'gate' | 'join'): DraftNode {
+    return {
+      kind,
+      task,
+      description,
       args: null,
       queue: this.subject.heavy ? 'heavy' : 'tasks',
       policy: parseLimits({}, this.subject.executor),
       effects: {},
-      countdownMs: this.#waitMs,
+      countdownMs: 0,
       needsResults: [],
     };
-    const steps = [...this.#drafts, join];
-    return steps.map((draft, index) => ({
-      ...draft,
-      effects:
-        index === 0 && !this.#begun && this.subject.begin ? { ...draft.effects, begin: 'operation' } : draft.effects,
-      openPredecessors: index === 0 ? 0 : 1,
-      next: index === steps.length - 1 ? [] : [index + 1],
-    }));
   }
 
   transition(name: string, place: string): Transition {
@@ -117,7 +164,7 @@ export class PlanBuilder {
   }
 
   place(description: string): string {
-    return `step ${this.#drafts.length + 1} "${description}" of "${this.subject.executor}"`;
+    return `step ${this.#graph.size + 1} "${description}" of "${this.subject.executor}"`;
   }
 
   error(text: string): ReeveError {
@@ -126,11 +173,12 @@ export class PlanBuilder {
 
   #arguments(args: unknown): unknown {
     if (typeof args !== 'function') return args;
-    const last = this.#drafts.length - 1;
-    if (last < 0)
+    const previous = this.#graph.previous();
+    if (previous === undefined) {
       throw this.error('the first step has a mapping from the previous result, but nothing comes before it');
+    }
     const named = Object.fromEntries([...this.#named].map(([name, position]) => [name, referenceTo(position)]));
-    return (args as (previous: unknown, steps: unknown) => unknown)(referenceTo(last), named);
+    return (args as (previous: unknown, steps: unknown) => unknown)(previous, named);
   }
 
   #effects(step: NewStep, used: Set<number>): StepEffects {

@@ -14,6 +14,7 @@ import type { PlanBuilder } from './plan-builder.ts';
 import { pollOptionNames, type CallOptions, type PollOptions, type StepOptions } from './plan-options.ts';
 import { parsePoll } from './poll-policy.ts';
 import { parseLimits } from './step-limits.ts';
+import type { TaskContext } from './task-context.ts';
 
 /** Arguments of a step, or a mapping that picks them from the result of the previous step and of named ones. */
 type Given<Args, Previous, Steps> = Jsonable<Args> | ((previous: Previous, steps: Steps) => Jsonable<Args>);
@@ -117,6 +118,55 @@ export class Plan<R, B, S extends string, T extends string, Previous, Steps exte
     return this.#own('delete row', { retry: { attempts: 3, delay: '1s' }, ...options }, { deletes: true });
   }
 
+  /**
+   * Runs branches side by side; what follows waits for all of them, and gets their last results as a tuple. The first
+   * member that fails ends the execution: those that run are told, those that have not started are skipped.
+   *
+   * @param options.concurrency - How many members may be under way at once; the others start in order as members end.
+   */
+  group<const Branches extends readonly Branch<R, B, S, T, Previous, Steps>[]>(
+    branches: Branches,
+    options: { readonly concurrency?: number } = {},
+  ): Plan<R, B, S, T, BranchResults<Branches>, Steps> {
+    this.#builder.group(this.#branches(branches), options.concurrency);
+    return this.#next();
+  }
+
+  /** A group, and a task that gets the results of all members as its input. */
+  chord<Member, Result>(
+    branches: readonly ((plan: Plan<R, B, S, T, Previous, Steps>) => Plan<R, B, S, T, Member, Steps>)[],
+    callback: TaskDefinition<readonly Member[], Result> | TaskDefinition<Member[], Result>,
+    options: { readonly concurrency?: number } = {},
+  ): Plan<R, B, S, T, Result, Steps> {
+    this.#builder.group(this.#branches(branches), options.concurrency);
+    this.#builder.add({
+      task: callback.name,
+      description: callback.description,
+      queue: callback.queue,
+      args: (results: unknown) => results,
+      options: {},
+      policy: callback.policy,
+    });
+    return this.#next();
+  }
+
+  /**
+   * Decides when it is reached: the predicate gets the freshly read resource (null where the executor has none). The
+   * side that is not taken is skipped. Names given inside with `as` stay; a result that was skipped is null.
+   *
+   * The predicate is code and not stored: it is found by building the plan again, so only a build with the same plan
+   * decides.
+   */
+  when(
+    predicate: (resource: R, context: TaskContext) => boolean | Promise<boolean>,
+    then: Branch<R, B, S, T, null, Steps>,
+    otherwise: Branch<R, B, S, T, null, Steps> = (plan) => plan,
+  ): Plan<R, B, S, T, null, Steps> {
+    const [yes = () => undefined, no = () => undefined] = this.#branches([then, otherwise]);
+    this.#builder.gate(predicate, yes, no);
+    return this.#next();
+  }
+
   /** A pause before the next step, or before the end; no worker is busy meanwhile. */
   wait(duration: Duration): Plan<R, B, S, T, Previous, Steps> {
     this.#builder.wait(durationMs(duration, 'wait'));
@@ -160,6 +210,12 @@ export class Plan<R, B, S extends string, T extends string, Previous, Steps exte
     return this.#next();
   }
 
+  #branches(branches: readonly ((plan: never) => unknown)[]): (() => void)[] {
+    return branches.map((branch) => () => {
+      if (branch(this as never) !== this) throw this.#builder.error('a branch must return the plan that it was given');
+    });
+  }
+
   #own(
     description: string,
     options: StepOptions<S>,
@@ -174,6 +230,20 @@ export class Plan<R, B, S extends string, T extends string, Previous, Steps exte
     return this as unknown as Plan<R, B, S, T, Result, Named>;
   }
 }
+
+/** A part of a plan, written on its own. */
+type Branch<R, B, S extends string, T extends string, Previous, Steps extends object> = (
+  plan: Plan<R, B, S, T, Previous, Steps>,
+) => Plan<R, B, S, T, never, never> | Plan<R, B, S, T, unknown, object>;
+
+/** The results of branches, in their order. */
+type BranchResults<Branches extends readonly unknown[]> = {
+  readonly [K in keyof Branches]: Branches[K] extends (
+    plan: never,
+  ) => Plan<infer _R, infer _B, infer _S, infer _T, infer Result, infer _N>
+    ? Result
+    : never;
+};
 
 type PollRest<Args extends readonly unknown[], Previous, Steps, Options> =
   ([] extends Args ? [options: Options] : never) | [args: Given<Args, Previous, Steps>, options: Options];

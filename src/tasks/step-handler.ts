@@ -11,6 +11,8 @@ export interface StepRun {
   readonly context: TaskContext;
   /** The resource of the execution, freshly read; RESOURCE_LOST when its row is gone. */
   loadResource(): Promise<object>;
+  /** The answer of the gate's predicate; undefined when this build has another plan than the one that is stored. */
+  decide(): Promise<boolean | undefined>;
   /** The backend of the resource, made for this attempt. */
   loadBackend(resource: object): unknown;
 }

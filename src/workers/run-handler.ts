@@ -5,6 +5,8 @@ import { storableText } from '../core/stored-error.ts';
 import type { Connection } from '../executions/connection.ts';
 import { setProgress } from '../executions/sql/set-progress.ts';
 import { resolveReferences } from '../executions/step-references.ts';
+import type { GatePredicates } from '../executors/gate-predicates.ts';
+import { findStoredPlan } from '../executions/sql/find-stored-plan.ts';
 import type { ResourceRegistry } from '../resources/resource-registry.ts';
 import type { HandlerAnswer, StepHandler, StepRun } from '../tasks/step-handler.ts';
 import type { TaskContext } from '../tasks/task-context.ts';
@@ -13,6 +15,7 @@ import type { ActiveClaim } from './active-claims.ts';
 export interface RunEnvironment {
   readonly connection: Connection;
   readonly resources: ResourceRegistry;
+  readonly gates: GatePredicates;
   readonly logger: Logger;
 }
 
@@ -62,20 +65,34 @@ function timedOut(claim: ActiveClaim, limitMs: number): Error {
 
 function stepRun(claim: ActiveClaim, environment: RunEnvironment): StepRun {
   const { step } = claim;
-  const { resources, logger } = environment;
+  const { resources, logger, connection, gates } = environment;
   const subject = `step ${step.position + 1} "${step.description}"`;
   const args = resolveReferences(step.args, (position) => step.results[String(position)], subject);
   const context = taskContext(claim, environment);
+  const loadResource = async (): Promise<object> => {
+    const ref = context.resource;
+    if (ref === null) throw new ReeveError('EXECUTION_CORRUPT', `${subject} needs a resource and has none`);
+    const row = await resources.load(ref);
+    if (row !== undefined) return row;
+    throw new ReeveError('RESOURCE_LOST', `${ref.type} ${ref.id} was deleted by hand before ${subject} ran`);
+  };
   return {
     step,
     args,
     context,
-    async loadResource() {
-      const ref = context.resource;
-      if (ref === null) throw new ReeveError('EXECUTION_CORRUPT', `${subject} needs a resource and has none`);
-      const row = await resources.load(ref);
-      if (row !== undefined) return row;
-      throw new ReeveError('RESOURCE_LOST', `${ref.type} ${ref.id} was deleted by hand before ${subject} ran`);
+    loadResource,
+    async decide() {
+      const stored = await findStoredPlan(connection, step.executionId);
+      const predicate = stored === undefined ? undefined : gates.find(stored, step.position);
+      if (predicate === undefined) {
+        logger.warn(
+          { event: 'gate.other_build' },
+          `${subject} is left to a build with the same plan of "${step.executor}"`,
+        );
+        return undefined;
+      }
+      const resource = context.resource === null ? null : await loadResource();
+      return predicate(resource as never, context);
     },
     loadBackend(resource) {
       const type = step.resourceType ?? '';

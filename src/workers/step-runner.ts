@@ -8,6 +8,7 @@ import { CommitUnknown, type LedgerPool } from '../executions/ledger-pool.ts';
 import type { ResourceWrites } from '../executions/resource-writes.ts';
 import { isConnectionError } from '../executions/sql-state.ts';
 import type { StepOutcome } from '../executions/step-outcome.ts';
+import type { GatePredicates } from '../executors/gate-predicates.ts';
 import type { TaskRegistry } from '../executors/task-registry.ts';
 import { newClaimToken } from '../core/ids.ts';
 import type { StepJob } from '../queues/job.ts';
@@ -23,6 +24,7 @@ export interface StepRunnerOptions {
   readonly writes: ResourceWrites;
   readonly resources: ResourceRegistry;
   readonly tasks: TaskRegistry;
+  readonly gates: GatePredicates;
   readonly claims: ActiveClaims;
   readonly limits: JsonLimits;
   readonly workerId: string;
@@ -103,10 +105,10 @@ export class StepRunner {
 
   async #attempt(claim: ActiveClaim, logger: Logger): Promise<StepOutcome> {
     const { step } = claim;
-    const { pool, resources, tasks, limits } = this.#options;
+    const { pool, resources, tasks, gates, limits } = this.#options;
     try {
       const handler = tasks.handler(step.task);
-      const answer = await runHandler(claim, handler, { connection: pool, resources, logger });
+      const answer = await runHandler(claim, handler, { connection: pool, resources, gates, logger });
       return outcomeOfAnswer(step, answer, limits);
     } catch (error) {
       if (claim.cause === 'shutdown') return { kind: 'released' };

@@ -4,7 +4,7 @@ import { newId } from '../../src/core/ids.ts';
 import { LedgerPool } from '../../src/executions/ledger-pool.ts';
 import { migrateLedger } from '../../src/executions/migrate-ledger.ts';
 import type { StepDraft } from '../../src/executions/step-plan.ts';
-import { advanceSteps } from '../../src/executions/sql/advance-steps.ts';
+import { advanceSteps } from '../../src/executions/advance-steps.ts';
 import { insertExecution } from '../../src/executions/sql/insert-execution.ts';
 import { insertSteps } from '../../src/executions/sql/insert-steps.ts';
 import { parseLimits } from '../../src/tasks/step-limits.ts';

@@ -8,13 +8,7 @@ export interface ReadyStep {
   readonly priority: number;
 }
 
-export interface Advanced {
-  readonly ready: readonly ReadyStep[];
-  /** Whether the last join was reached: every step has ended well. */
-  readonly ended: boolean;
-}
-
-interface Row {
+export interface AdvancedRow {
   position: number;
   state: string;
   kind: string;
@@ -22,60 +16,45 @@ interface Row {
   delivery: number;
   queue: string;
   priority: number;
+  /** Whether it is the join of a bounded group, and how many members have just reached it. */
+  bounds: boolean;
+  arrived: number;
 }
 
 /**
- * Takes one from the open predecessors of each successor; at zero a step becomes `ready` (or `delayed` by its
- * countdown), and a join is passed at once, so that its own successors advance in the same transaction. Locks the
- * successors by position.
+ * Takes what has arrived from the open predecessors of each step; at zero a step becomes `ready`, `delayed` by its
+ * countdown, or `waiting` where a bounded group has no room for it yet; a join is passed at once. Locks the steps by
+ * position, and reads them under the lock, so that several that arrive at the same moment are all counted.
  */
-export async function advanceSteps(
+export async function advanceOnce(
   connection: Connection,
   executionId: string,
-  next: readonly number[],
-): Promise<Advanced> {
-  const ready: ReadyStep[] = [];
-  let ended = next.length === 0;
-  let open = [...next];
-  while (open.length > 0) {
-    const rows = await advanceOnce(connection, executionId, open);
-    open = [];
-    for (const row of rows) {
-      if (row.state === 'ready') ready.push({ executionId, ...pickReady(row) });
-      if (row.kind !== 'join' || row.state !== 'succeeded') continue;
-      if (row.next.length === 0) ended = true;
-      open.push(...row.next);
-    }
-  }
-  return { ready, ended };
-}
-
-function pickReady(row: Row): Omit<ReadyStep, 'executionId'> {
-  return { position: row.position, delivery: row.delivery, queue: row.queue, priority: row.priority };
-}
-
-async function advanceOnce(connection: Connection, executionId: string, positions: readonly number[]): Promise<Row[]> {
+  positions: readonly number[],
+): Promise<AdvancedRow[]> {
   const { schema } = connection;
-  const { rows } = await connection.query<Row>(
+  const { rows } = await connection.query<AdvancedRow>(
     `WITH target AS MATERIALIZED (
-       SELECT s.position, s.open_predecessors - arrived.count AS open, s.countdown_ms, s.kind FROM ${schema}.step AS s
+       SELECT s.position, s.open_predecessors - arrived.count AS open, arrived.count AS arrived, s.countdown_ms, s.kind,
+         (s.effects -> 'bound' ->> 'waits')::boolean IS TRUE AS waits FROM ${schema}.step AS s
        JOIN (SELECT position, count(*)::integer FROM unnest($2::integer[]) AS position GROUP BY position) AS arrived
          USING (position)
        WHERE s.execution_id = $1 AND s.state = 'pending' ORDER BY s.position FOR UPDATE OF s),
      decided AS (
-       SELECT position, open,
-         CASE WHEN open > 0 THEN 'pending' WHEN countdown_ms > 0 THEN 'delayed'
+       SELECT position, open, arrived,
+         CASE WHEN open > 0 THEN 'pending' WHEN waits THEN 'waiting' WHEN countdown_ms > 0 THEN 'delayed'
            WHEN kind = 'join' THEN 'succeeded' ELSE 'ready' END AS state, ${schema}.clock() AS at
        FROM target)
      UPDATE ${schema}.step AS s
      SET open_predecessors = decided.open, state = decided.state,
+       waiting_for = CASE WHEN decided.state = 'waiting' THEN 'permit' END,
        delivery = CASE WHEN decided.state = 'ready' THEN s.delivery + 1 ELSE s.delivery END,
        ready_at = CASE WHEN decided.state = 'ready' THEN decided.at END,
        run_at = CASE WHEN decided.state = 'delayed' THEN decided.at + s.countdown_ms * interval '1 millisecond' END,
        started_at = CASE WHEN decided.state = 'succeeded' THEN decided.at END,
        finished_at = CASE WHEN decided.state = 'succeeded' THEN decided.at END
      FROM decided WHERE s.execution_id = $1 AND s.position = decided.position
-     RETURNING s.position, s.state, s.kind, s.next, s.delivery, s.queue, s.priority`,
+     RETURNING s.position, s.state, s.kind, s.next, s.delivery, s.queue, s.priority,
+       (s.effects ->> 'bounds')::boolean IS TRUE AS bounds, decided.arrived`,
     [executionId, positions],
   );
   return rows.toSorted((a, b) => a.position - b.position);

@@ -29,23 +29,25 @@ export async function insertSteps(connection: Connection, params: InsertStepsPar
     next: step.next,
     needs_results: step.needsResults,
     max_attempts: step.policy.retry.attempts,
+    waits: step.openPredecessors === 0 && step.effects.bound?.waits === true,
   }));
   await connection.query(
     `INSERT INTO ${connection.schema}.step (execution_id, position, kind, task, description, args, queue, priority,
        policy, effects, begins, countdown_ms, open_predecessors, next,
-       needs_results, max_attempts, state, delivery, ready_at, run_at)
+       needs_results, max_attempts, state, waiting_for, delivery, ready_at, run_at)
      SELECT $1, row.position, row.kind, row.task, row.description, coalesce(row.args, 'null'), row.queue, $2,
        row.policy, row.effects, row.begins, row.countdown_ms, row.open_predecessors,
        ARRAY(SELECT jsonb_array_elements_text(row.next)::integer),
        ARRAY(SELECT jsonb_array_elements_text(row.needs_results)::integer), row.max_attempts,
-       CASE WHEN open_predecessors > 0 THEN 'pending' WHEN countdown_ms > 0 THEN 'delayed' ELSE 'ready' END,
-       CASE WHEN open_predecessors = 0 AND countdown_ms = 0 THEN 1 ELSE 0 END,
-       CASE WHEN open_predecessors = 0 AND countdown_ms = 0 THEN now.at END,
-       CASE WHEN open_predecessors = 0 AND countdown_ms > 0 THEN now.at + countdown_ms * interval '1 millisecond' END
+       CASE WHEN open_predecessors > 0 THEN 'pending' WHEN waits THEN 'waiting' WHEN countdown_ms > 0 THEN 'delayed' ELSE 'ready' END,
+       CASE WHEN waits THEN 'permit' END,
+       CASE WHEN open_predecessors = 0 AND NOT waits AND countdown_ms = 0 THEN 1 ELSE 0 END,
+       CASE WHEN open_predecessors = 0 AND NOT waits AND countdown_ms = 0 THEN now.at END,
+       CASE WHEN open_predecessors = 0 AND NOT waits AND countdown_ms > 0 THEN now.at + countdown_ms * interval '1 millisecond' END
      FROM (SELECT ${connection.schema}.clock() AS at) AS now,
        jsonb_to_recordset($3::jsonb) AS row(position integer, kind text, task text, description text, args jsonb,
          queue text, policy jsonb, effects jsonb, begins boolean, countdown_ms bigint, open_predecessors integer,
-         next jsonb, needs_results jsonb, max_attempts integer)`,
+         next jsonb, needs_results jsonb, max_attempts integer, waits boolean)`,
     [params.executionId, params.priority, JSON.stringify(rows)],
   );
 }
