@@ -53,5 +53,6 @@ export type { AttemptView, ExecutionView, StepView } from './executions/read-exe
 export type { Scheduled } from './executions/schedule-execution.ts';
 export { ledgerEntities } from './executions/ledger-entities.ts';
 export { reeveMigrations } from './executions/migrations/all-migrations.ts';
+export type { Leak } from './executions/sql/list-leaks.ts';
 export type { Violation } from './executions/invariants.ts';
 export type { QueueStatus, ReeveStatus, WorkerStatus } from './executions/read-status.ts';

@@ -14,7 +14,9 @@ type UpdateOptions<R> = ExecuteOptions & {
   readonly changed: readonly (keyof R & string)[];
 };
 
-type OptionsOf<R, Kind> = Kind extends 'update' ? UpdateOptions<R> : Omit<ExecuteOptions, 'changed'>;
+type OptionsOf<R, Kind> = Kind extends 'update'
+  ? Omit<UpdateOptions<R>, 'force'>
+  : Omit<ExecuteOptions, Kind extends 'delete' ? 'changed' : 'changed' | 'force'>;
 
 type InputRest<Input, Options> =
   Partial<Options> extends Options

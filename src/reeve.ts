@@ -2,6 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import type { DataSource, EntityManager } from 'typeorm';
 import { durationMs, type Duration } from './core/duration.ts';
 import { ReeveError } from './core/errors.ts';
+import { isUuid } from './core/ids.ts';
 import { createLogger, type Logger } from './core/logging.ts';
 import { storeError } from './core/stored-error.ts';
 import {
@@ -23,6 +24,8 @@ import {
 } from './executions/read-executions.ts';
 import type { Scheduled } from './executions/schedule-execution.ts';
 import { isConnectionError } from './executions/sql-state.ts';
+import { listLeaks, type Leak } from './executions/sql/list-leaks.ts';
+import { resolveLeak } from './executions/sql/resolve-leak.ts';
 import { ensureQueues } from './executions/sql/ensure-queues.ts';
 import { ExecutionScheduler } from './executors/execution-scheduler.ts';
 import { TaskRegistry } from './executors/task-registry.ts';
@@ -159,6 +162,19 @@ export class Reeve implements Execute {
   async status(): Promise<ReeveStatus> {
     const { pool } = await this.#connect();
     return readStatus(pool, Object.keys(this.options.queues));
+  }
+
+  /** What forced deletions may have left in outside systems; only what is not resolved yet unless told otherwise. */
+  async leaks(options: { readonly resolved?: boolean } = {}): Promise<Leak[]> {
+    const { pool } = await this.#connect();
+    return listLeaks(pool, { resolved: options.resolved ?? false });
+  }
+
+  /** @throws LEAK_NOT_FOUND when there is no open leak of that id. */
+  async resolveLeak(id: string, options: { readonly by: string; readonly note?: string }): Promise<void> {
+    const { pool } = await this.#connect();
+    const resolved = isUuid(id) && (await resolveLeak(pool, { id, by: options.by, note: options.note ?? null }));
+    if (!resolved) throw new ReeveError('LEAK_NOT_FOUND', `there is no open leak ${id}`, { details: { id } });
   }
 
   /** Every row that breaks a rule of the ledger; an empty list is the only good answer. Harmless at any time. */

@@ -7,6 +7,7 @@ const byErrorCode: Readonly<Partial<Record<ErrorCode, number>>> = {
   QUEUE_UNKNOWN: exitCodes.usage,
   EXECUTION_NOT_FOUND: exitCodes.notFound,
   RESOURCE_NOT_FOUND: exitCodes.notFound,
+  LEAK_NOT_FOUND: exitCodes.notFound,
   LEDGER_UNAVAILABLE: exitCodes.unavailable,
   BROKER_UNAVAILABLE: exitCodes.unavailable,
   BUSY: exitCodes.tryLater,

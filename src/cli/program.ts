@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { packageVersion } from '../core/package-version.ts';
 import { addDevCommand } from './commands/dev.ts';
 import { addExecutionsCommand } from './commands/executions.ts';
+import { addLeaksCommand } from './commands/leaks.ts';
 import { addListCommand } from './commands/list.ts';
 import { addMigrateCommand } from './commands/migrate.ts';
 import { addStatusCommand } from './commands/status.ts';
@@ -46,6 +47,7 @@ Examples:
     addDevCommand,
     addListCommand,
     addExecutionsCommand,
+    addLeaksCommand,
     addStatusCommand,
   ];
   for (const addCommand of add) addGlobalOptions(addCommand(program));

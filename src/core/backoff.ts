@@ -22,8 +22,8 @@ export interface RetryPolicy {
   readonly delayMs: number;
   readonly maxDelayMs: number;
   readonly jitter: number;
-  /** `any`: every error that is not marked permanent; `transient`: only those marked `retryable`. */
-  readonly retries: 'any' | 'transient';
+  /** `any`: every error that is not marked permanent; `transient`: only those marked `retryable`; `always`: all. */
+  readonly retries: 'any' | 'transient' | 'always';
 }
 
 /** Without a policy of its own a step repeats only what is marked as transient, five times at most. */

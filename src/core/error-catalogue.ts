@@ -76,6 +76,10 @@ export const errorCatalogue = {
     meaning: 'No execution has that id.',
     next: 'Check the id; finished executions are pruned after the retention time.',
   },
+  LEAK_NOT_FOUND: {
+    meaning: 'No open leak record has that id.',
+    next: 'List the open ones with `reeve leaks list`; it may be resolved already.',
+  },
   RESULT_TIMEOUT: {
     meaning: 'The execution did not end within the time that the caller was ready to wait; it goes on.',
     next: 'Ask again later with the same execution id.',

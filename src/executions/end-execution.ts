@@ -6,6 +6,7 @@ import type { ResourceWrites } from './resource-writes.ts';
 import { isRefusal } from './sql-state.ts';
 import { endExecution } from './sql/end-execution.ts';
 import { insertEvent } from './sql/insert-event.ts';
+import { insertLeak } from './sql/insert-leak.ts';
 import type { OwnedResource } from './sql/insert-execution-resources.ts';
 
 /** The completion that ends an execution: its transaction, its last step, the resources that are still owned. */
@@ -79,6 +80,7 @@ async function failResource(
   step: ClaimedStep,
   { resource, error }: { readonly resource: OwnedResource; readonly error: StoredError },
 ): Promise<void> {
+  if (resource.forget !== null && (await forgetResource(connection, writes, step, { resource, error }))) return;
   const base = { executionId: step.executionId, owner: 'mine', ownerAfter: 'none' } as const;
   const erred =
     resource.failure !== null &&
@@ -90,6 +92,28 @@ async function failResource(
       error,
     }));
   if (!erred) await writes.change(connection, resource, base);
+}
+
+/** A forced deletion that failed: the row goes all the same, with a record of what may remain outside. */
+async function forgetResource(
+  connection: Connection,
+  writes: ResourceWrites,
+  step: ClaimedStep,
+  { resource, error }: { readonly resource: OwnedResource; readonly error: StoredError },
+): Promise<boolean> {
+  await connection.query('SAVEPOINT reeve_forget');
+  try {
+    const removed = await writes.remove(connection, resource, step.executionId);
+    if (removed) {
+      const { executionId } = step;
+      await insertLeak(connection, { ref: resource, executionId, remains: resource.forget, error });
+    }
+    return removed;
+  } catch (refusal) {
+    if (!isRefusal(refusal)) throw refusal;
+    await connection.query('ROLLBACK TO SAVEPOINT reeve_forget');
+    return false;
+  }
 }
 
 /**

@@ -62,9 +62,26 @@ export function defineDeleteExecutor<
   F = undefined,
 >(
   resource: ResourceDefinition<R, B, S, T>,
-  options: ExecutorOptions<R, B, S, T, I, F>,
+  options: DeleteOptions<R, B, S, T, I, F>,
 ): ExecutorDefinition<R, InputOf<I>, 'delete'> {
-  return executorDefinition('delete', resource, options, { appendsDeletion: true });
+  return executorDefinition('delete', resource, options, { appendsDeletion: true, known: ['onForce', 'remains'] });
+}
+
+export interface DeleteOptions<
+  R,
+  B,
+  S extends string,
+  T extends string,
+  I extends Schema | undefined,
+  F,
+> extends ExecutorOptions<R, B, S, T, I, F> {
+  /**
+   * What `execute(…, { force: true })` does when the outside system does not follow: `forget`, the default, deletes the
+   * row all the same and leaves a leak record; `keepTrying` repeats each step for as long as it takes.
+   */
+  readonly onForce?: 'forget' | 'keepTrying';
+  /** What may remain outside, for the leak record. Default: the backend id. */
+  readonly remains?: (resource: R) => JsonValue;
 }
 
 export interface ActionOptions<
@@ -190,6 +207,8 @@ function executorDefinition<R, Input, Kind extends ExecutorKind>(
     involves: loose['involves'],
     plan: loose.plan,
     appendsDeletion: extra.appendsDeletion ?? false,
+    onForce: loose['onForce'] ?? 'forget',
+    remains: loose['remains'],
     storesRawInput: false,
   }) as unknown as ExecutorDefinition<R, Input, Kind>;
 }

@@ -19,6 +19,8 @@ export interface ExecuteOptions {
   readonly priority?: number;
   /** Who asked, trace ids and the like: JSON that every step and log line carries. */
   readonly context?: Readonly<Record<string, JsonValue>>;
+  /** For delete executors: the resource is to go, even if the outside system does not follow; see `onForce`. */
+  readonly force?: boolean;
   /** For update executors: the fields that changed. */
   readonly changed?: readonly string[];
 }
@@ -30,10 +32,20 @@ export interface ResolvedExecuteOptions {
   readonly weight: 'regular' | 'heavy';
   readonly priority: number | undefined;
   readonly context: JsonValue;
+  readonly force: boolean;
   readonly changed: readonly string[] | undefined;
 }
 
-const knownOptions = ['idempotencyKey', 'idempotencyFor', 'countdown', 'weight', 'priority', 'context', 'changed'];
+const knownOptions = [
+  'idempotencyKey',
+  'idempotencyFor',
+  'countdown',
+  'weight',
+  'priority',
+  'context',
+  'force',
+  'changed',
+];
 
 /** @throws INPUT_INVALID with all problems: unknown options, values out of range. */
 export function parseExecuteOptions(options: ExecuteOptions, subject: string): ResolvedExecuteOptions {
@@ -58,6 +70,7 @@ export function parseExecuteOptions(options: ExecuteOptions, subject: string): R
     weight,
     priority,
     context: toJson(options.context ?? {}, 'The context of execute'),
+    force: options.force ?? false,
     changed: options.changed,
   };
 }

@@ -77,11 +77,16 @@ export class ExecutionScheduler {
     const hash = requestHash(executor, ref, { input, changed, plan: taskPlan?.hash ?? null });
     const known = await this.#knownRequest(connection, options, hash);
     if (known !== undefined) return known;
-    const resource = ref === undefined ? undefined : await this.#load(executor, ref, manager);
+    const resource = ref === undefined ? undefined : await this.#load({ executor, options, manager }, ref);
     const facts = this.#json(executor.facts?.(resource ?? {}, checked), `The facts of "${executor.name}"`);
     const plan = taskPlan ?? buildPlan(executor, { input, facts, changed, heavy, limits });
     await this.#checkSteps(executor, plan.steps);
-    const owned = startingResources(executor, this.#resources, { resource: resource ?? {}, ref, input: checked });
+    const owned = startingResources(executor, this.#resources, {
+      resource: resource ?? {},
+      ref,
+      input: checked,
+      force: options.force,
+    });
     return scheduleExecution(connection, this.#writes, {
       execution: {
         id: newId(),
@@ -103,7 +108,7 @@ export class ExecutionScheduler {
         context: options.context,
       },
       resources: owned,
-      steps: plan.steps,
+      steps: options.force && executor.onForce === 'keepTrying' ? plan.steps.map(keptTrying) : plan.steps,
       countdownMs: options.countdownMs,
       before: async () => {
         const { before } = executor;
@@ -134,9 +139,17 @@ export class ExecutionScheduler {
   }
 
   /** The row as the caller's transaction sees it, where something of the executor wants to see it. */
-  async #load(executor: ExecutorDefinition, ref: ResourceRef, manager: EntityManager): Promise<ObjectLiteral> {
+  async #load(
+    {
+      executor,
+      options,
+      manager,
+    }: { executor: ExecutorDefinition; options: ResolvedExecuteOptions; manager: EntityManager },
+    ref: ResourceRef,
+  ): Promise<ObjectLiteral> {
     const { facts, before, involves, actionDetails } = executor;
-    if ([facts, before, involves, actionDetails].every((hook) => hook === undefined)) return {};
+    const isForced = executor.kind === 'delete' && options.force;
+    if (!isForced && [facts, before, involves, actionDetails].every((hook) => hook === undefined)) return {};
     const found = await this.#resources.load(ref, manager).catch((error: unknown) => {
       if (sqlState(error) === '22P02') return undefined;
       throw error;
@@ -172,6 +185,12 @@ export class ExecutionScheduler {
     if (problems.length > 0)
       throw problemsError('INPUT_INVALID', `The plan of "${executor.name}" does not fit`, problems);
   }
+}
+
+/** For a forced deletion that keeps trying: any error, for as long as it takes, at least once an hour. */
+function keptTrying(step: StepDraft): StepDraft {
+  const retry = { ...step.policy.retry, attempts: 1_000_000, maxDelayMs: 3_600_000, retries: 'always' as const };
+  return { ...step, policy: { ...step.policy, retry } };
 }
 
 function changedFields(

@@ -63,6 +63,10 @@ export interface ExecutorDefinition<R = unknown, Input = unknown, Kind extends E
   readonly involves: ((resource: ObjectLiteral, input: unknown) => readonly InvolvedResource[]) | undefined;
   readonly plan: (plan: AnyPlan, input: unknown, facts: unknown, changed: readonly string[]) => unknown;
   readonly appendsDeletion: boolean;
+  /** What `force` does in a delete executor. */
+  readonly onForce: 'forget' | 'keepTrying';
+  /** What may remain outside when the row is forgotten. */
+  readonly remains: ((resource: ObjectLiteral) => JsonValue) | undefined;
   /** Tasks check their input again when they run, so what is stored is what was given, not what the schema made of it. */
   readonly storesRawInput: boolean;
   /** Only for inference. */

@@ -1,6 +1,6 @@
 import type { ObjectLiteral } from 'typeorm';
 import { ReeveError } from '../core/errors.ts';
-import { toJson } from '../core/json.ts';
+import { toJson, type JsonValue } from '../core/json.ts';
 import type { OperationTransitions, Transition } from '../core/state-machine.ts';
 import type { ResourceRef } from '../executions/resource-writes.ts';
 import type { StartingResource } from '../executions/schedule-execution.ts';
@@ -12,19 +12,22 @@ interface StartSubject {
   readonly resource: ObjectLiteral;
   readonly ref: ResourceRef | undefined;
   readonly input: unknown;
+  /** Whether the caller wants the row gone, even if the outside system does not follow. */
+  readonly force: boolean;
 }
 
 /** The resources that an execution owns: its own, if its kind of operation moves it, and those that it involves. */
 export function startingResources(
   executor: ExecutorDefinition,
   registry: ResourceRegistry,
-  { resource, ref, input }: StartSubject,
+  { resource, ref, input, force }: StartSubject,
 ): StartingResource[] {
   const owned: StartingResource[] = [];
   if (ref !== undefined && executor.resource !== undefined && executor.transitions?.start !== undefined) {
     const details = executor.actionDetails?.(resource, input);
     owned.push({
       ...startingResource(executor.resource, ref, executor.transitions, true),
+      ...(force && executor.onForce === 'forget' ? { forget: remainsOf(executor, resource) } : {}),
       ...(executor.kind === 'action' ? { action: executor.action } : {}),
       ...(executor.kind === 'action' ? { actionDetails: toJson(details ?? {}, 'The action details') } : {}),
     });
@@ -40,6 +43,11 @@ export function startingResources(
     });
   }
   return owned;
+}
+
+function remainsOf(executor: ExecutorDefinition, resource: ObjectLiteral): JsonValue {
+  const remains: unknown = executor.remains?.(resource) ?? { backendId: (resource['backendId'] as unknown) ?? null };
+  return toJson(remains, `What may remain of a ${executor.resource?.name}`);
 }
 
 function startingResource(
@@ -61,5 +69,6 @@ function startingResource(
     begin: named(transitions.begin),
     success: named(transitions.success),
     failure: named(transitions.failure),
+    forget: null,
   };
 }

@@ -29,6 +29,8 @@ export function taskExecutor(target: TaskDefinition<never> | Chain): ExecutorDef
     before: undefined,
     involves: undefined,
     appendsDeletion: false,
+    onForce: 'forget',
+    remains: undefined,
     storesRawInput: true,
     plan: (plan, input) => {
       if (!('signatures' in target)) return plan.run(target as TaskDefinition, input as never);

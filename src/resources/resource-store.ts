@@ -70,7 +70,7 @@ export class ResourceStore implements ResourceWrites {
     const { states } = this.#registry.get(ref.type).definition;
     const named = (name: string | undefined) => (name === undefined ? null : (states.transitions[name] ?? null));
     const { success, failure } = states.operations.update ?? {};
-    const owned = { ...ref, main: true, begin: null, success: named(success), failure: named(failure) };
+    const owned = { ...ref, main: true, begin: null, success: named(success), failure: named(failure), forget: null };
     await insertExecutionResources(connection, executionId, [owned]);
   }
 

@@ -27,7 +27,7 @@ export function outcomeOfError(step: ClaimedStep, thrown: unknown): StepOutcome 
 
 export function outcomeOfStoredError(step: ClaimedStep, error: StoredError): StepOutcome {
   const { retry } = step.policy;
-  const wanted = error.retryable || (retry.retries === 'any' && !error.permanent);
+  const wanted = error.retryable || retry.retries === 'always' || (retry.retries === 'any' && !error.permanent);
   if (!wanted || step.attempt >= step.maxAttempts) return { kind: 'failed', error };
   return { kind: 'retry', error, delayMs: backoffMs(retry, step.attempt) };
 }

@@ -61,6 +61,7 @@ export const executionTables: readonly string[] = [
     begin_transition jsonb,
     success_transition jsonb,
     failure_transition jsonb,
+    forget jsonb,
     PRIMARY KEY (execution_id, resource_type, resource_id)
   )`,
   `CREATE INDEX execution_resource_reverse ON execution_resource (resource_type, resource_id)`,

@@ -23,6 +23,7 @@ export class Ledger1763683200000 implements MigrationInterface {
 
 const tablesInDropOrder = [
   'event',
+  'leak',
   'schedule_fire',
   'schedule',
   'permit',

@@ -82,6 +82,21 @@ export const operationTables: readonly string[] = [
     PRIMARY KEY (schedule_id, due_at)
   )`,
 
+  `CREATE TABLE leak (
+    id uuid PRIMARY KEY,
+    resource_type text NOT NULL,
+    resource_id text NOT NULL,
+    execution_id uuid NOT NULL,
+    remains jsonb NOT NULL,
+    error jsonb NOT NULL,
+    created_at timestamptz NOT NULL,
+    resolved_at timestamptz,
+    resolved_by text,
+    note text,
+    CHECK ((resolved_at IS NULL) = (resolved_by IS NULL))
+  )`,
+  `CREATE INDEX leak_open ON leak (created_at) WHERE resolved_at IS NULL`,
+
   `CREATE TABLE event (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL,

@@ -1,3 +1,4 @@
+import type { JsonValue } from '../../core/json.ts';
 import type { Transition } from '../../core/state-machine.ts';
 import type { Connection } from '../connection.ts';
 import type { OwnedResource } from './insert-execution-resources.ts';
@@ -9,12 +10,13 @@ interface Row {
   begin_transition: Transition | null;
   success_transition: Transition | null;
   failure_transition: Transition | null;
+  forget: JsonValue;
 }
 
 /** The resources that an execution owns, in lock order, by primary key; locks nothing, empty where it owns none. */
 export async function listExecutionResources(connection: Connection, executionId: string): Promise<OwnedResource[]> {
   const { rows } = await connection.query<Row>(
-    `SELECT resource_type, resource_id, main, begin_transition, success_transition, failure_transition
+    `SELECT resource_type, resource_id, main, begin_transition, success_transition, failure_transition, forget
      FROM ${connection.schema}.execution_resource WHERE execution_id = $1
      ORDER BY resource_type COLLATE "C", resource_id COLLATE "C"`,
     [executionId],
@@ -26,5 +28,6 @@ export async function listExecutionResources(connection: Connection, executionId
     begin: row.begin_transition,
     success: row.success_transition,
     failure: row.failure_transition,
+    forget: row.forget,
   }));
 }
