@@ -2,6 +2,8 @@ import { problemsError } from './core/errors.ts';
 import type { Logger } from './core/logging.ts';
 import { didYouMean } from './core/nearest-name.ts';
 import type { FinishAnswer } from './executions/finish-step.ts';
+import { ChildStarter } from './executors/child-starter.ts';
+import type { ExecutionScheduler } from './executors/execution-scheduler.ts';
 import { GatePredicates } from './executors/gate-predicates.ts';
 import { Reconciler } from './queues/reconciler.ts';
 import type { Relay } from './queues/relay.ts';
@@ -13,9 +15,10 @@ import { packageVersion } from './core/package-version.ts';
 
 export interface WorkerServiceOptions extends Omit<
   WorkerPoolOptions,
-  'queues' | 'timing' | 'version' | 'limits' | 'gates' | 'onFinished'
+  'queues' | 'timing' | 'version' | 'limits' | 'gates' | 'children' | 'onFinished'
 > {
   readonly relay: Relay;
+  readonly scheduler: ExecutionScheduler;
   readonly options: ResolvedOptions;
   readonly logger: Logger;
   readonly onEnded: (executionId: string) => void;
@@ -71,6 +74,7 @@ export class WorkerService {
       timing: options.timing,
       limits: options.limits,
       gates: new GatePredicates(options.executors, options.limits),
+      children: new ChildStarter(options.executors, this.#options.scheduler, options.dataSource),
       version: packageVersion(),
       onFinished: (answer, step) => this.#finished(answer, step.executionId),
     });
@@ -105,7 +109,9 @@ export class WorkerService {
     if (answer.ready.length > 0) this.#options.relay.nudge();
     if (['retry', 'again', 'crashed', 'released'].includes(answer.outcome.kind)) this.#due.wake();
     else if (answer.ready.length === 0 && answer.executionEnded === undefined) this.#due.wake();
-    if (answer.executionEnded !== undefined) this.#options.onEnded(executionId);
+    if (answer.executionEnded === undefined) return;
+    this.#due.wake();
+    this.#options.onEnded(executionId);
   }
 }
 

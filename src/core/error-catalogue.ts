@@ -104,6 +104,14 @@ export const errorCatalogue = {
     meaning: 'A poll saw a value that means failure.',
     next: 'Look at the outside system.',
   },
+  CHILD_FAILED: {
+    meaning: 'A child execution that a step waited for has failed or was canceled.',
+    next: 'Look at the child with `reeve executions show`.',
+  },
+  PARENT_FAILED: {
+    meaning: 'The resource belongs to a child that never started, because the parent execution failed before it.',
+    next: 'Mend what made the parent fail, and start the operation again.',
+  },
   RESULT_NOT_JSON: {
     meaning: 'A task returned a value that does not survive JSON or is too large.',
     next: 'Return plain JSON from the task.',

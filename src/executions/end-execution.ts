@@ -5,6 +5,8 @@ import type { Connection } from './connection.ts';
 import type { ResourceWrites } from './resource-writes.ts';
 import { isRefusal } from './sql-state.ts';
 import { endExecution } from './sql/end-execution.ts';
+import { endUnstartedChildren } from './end-unstarted-children.ts';
+import { wakeParentStep } from './sql/wake-parent-step.ts';
 import { insertEvent } from './sql/insert-event.ts';
 import { insertLeak } from './sql/insert-leak.ts';
 import type { OwnedResource } from './sql/insert-execution-resources.ts';
@@ -50,6 +52,7 @@ export async function endSucceeded(ending: Ending): Promise<'succeeded' | 'faile
     freed.push(resource);
   }
   await endExecution(connection, step.executionId, 'succeeded', null);
+  await wakeParentStep(connection, step.executionId);
   await insertEvent(connection, { kind: 'execution.succeeded', executionId: step.executionId, ...resourceOf(step) });
   return 'succeeded';
 }
@@ -65,7 +68,9 @@ export async function endFailed({ connection, writes, step, resources }: Ending,
       failResource(connection, writes, step, { resource, error }),
     );
   }
+  await endUnstartedChildren(connection, writes, step.executionId, error);
   await endExecution(connection, step.executionId, 'failed', errorJson(error));
+  await wakeParentStep(connection, step.executionId);
   await insertEvent(connection, {
     kind: 'execution.failed',
     executionId: step.executionId,

@@ -12,6 +12,7 @@ import { advanceSteps } from './advance-steps.ts';
 import type { ReadyStep } from './sql/advance-steps.ts';
 import { endStep } from './sql/end-step.ts';
 import type { OwnedResource } from './sql/insert-execution-resources.ts';
+import { isExecutionActive } from './sql/is-execution-active.ts';
 import { listExecutionResources } from './sql/list-execution-resources.ts';
 import { lockExecution } from './sql/lock-execution.ts';
 import { recordAttempt } from './sql/record-attempt.ts';
@@ -93,7 +94,7 @@ class Completion {
     if (mode === 'share' && failing) throw new NeedsExclusiveLock();
 
     const locked = await this.#lockResources(mode);
-    const outcome = await this.#applyEffects(asked, locked);
+    const outcome = await this.#stillAwaited(await this.#applyEffects(asked, locked));
     // A step that takes or frees its resource by itself changes what is owned.
     const moved = this.#step.effects.after !== undefined;
     const resources = moved ? await listExecutionResources(this.#connection, this.#step.executionId) : locked;
@@ -168,6 +169,12 @@ class Completion {
     if (mode === 'share') throw new NeedsExclusiveLock();
     const executionEnded = await endSucceeded(this.#ending(resources));
     return { kind: 'finished', outcome, ready: [], executionEnded };
+  }
+
+  /** A child that has ended in the meantime is not waited for: the step is looked at again at once. */
+  async #stillAwaited(outcome: StepOutcome): Promise<StepOutcome> {
+    if (outcome.kind !== 'await' || (await isExecutionActive(this.#connection, outcome.childId))) return outcome;
+    return { kind: 'released' };
   }
 
   /** What a success leads to; behind a gate, what is left once the side that was not taken is skipped. */

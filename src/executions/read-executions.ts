@@ -8,6 +8,9 @@ export interface ExecutionView {
   readonly kind: string;
   readonly resourceType: string | null;
   readonly resourceId: string | null;
+  /** The execution and the step that wait for this one, where it is a child. */
+  readonly parentId: string | null;
+  readonly parentPosition: number | null;
   readonly state: ExecutionState;
   readonly error: { readonly code: string; readonly message: string; readonly traceback: string } | null;
   readonly input: JsonValue;
@@ -67,7 +70,7 @@ export interface ExecutionFilter {
 
 const viewColumns = (schema: string): string => `
   e.id, e.executor, e.kind, e.resource_type AS "resourceType", e.resource_id AS "resourceId", e.state, e.error, e.input,
-  e.context, e.weight, e.created_at AS "createdAt", e.finished_at AS "finishedAt",
+  e.context, e.weight, e.parent_id AS "parentId", e.parent_position AS "parentPosition", e.created_at AS "createdAt", e.finished_at AS "finishedAt",
   (SELECT min(s.started_at) FROM ${schema}.step s WHERE s.execution_id = e.id AND s.kind <> 'join') AS "startedAt",
   (SELECT count(*)::integer FROM ${schema}.step s WHERE s.execution_id = e.id AND s.kind <> 'join'
     AND s.state = 'succeeded') AS "stepsDone",

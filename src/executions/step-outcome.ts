@@ -8,6 +8,8 @@ export type StepOutcome =
   | { readonly kind: 'retry'; readonly error: StoredError; readonly delayMs: number }
   /** A poll that has to look again; uses up no attempt. */
   | { readonly kind: 'again'; readonly poll: JsonValue; readonly delayMs: number; readonly error?: StoredError }
+  /** Waits for the end of a child, which makes the step ready again; uses up no attempt. */
+  | { readonly kind: 'await'; readonly childId: string }
   /** The worker died or hung; uses up no attempt but counts as a crash. */
   | { readonly kind: 'crashed'; readonly error: StoredError; readonly delayMs: number }
   /** Given back by a worker that shuts down; uses up no attempt. */

@@ -46,6 +46,13 @@ export interface StepEffects {
   };
   /** For the first step of a member of a bounded group: its join, and whether it waits for another member to end. */
   readonly bound?: { readonly join: number; readonly waits: boolean };
+  /** For a child: what happens to its resource when the parent fails before the child has started. */
+  readonly child?: {
+    readonly type: string;
+    readonly unstarted: 'fail' | 'delete' | 'leave';
+    readonly initial: string;
+    readonly failure: string | null;
+  };
   /** For the join of a bounded group. */
   readonly bounds?: boolean;
 }

@@ -26,6 +26,8 @@ export interface ExecuteRequest {
   readonly resource: unknown;
   readonly input: unknown;
   readonly options: ExecuteOptions;
+  /** Set for a child: the step that waits for it. */
+  readonly parent?: { readonly executionId: string; readonly position: number };
   /** Set for background tasks: from the checked input to the key that is alive once. */
   readonly uniqueKey?: (input: unknown) => string;
 }
@@ -106,6 +108,7 @@ export class ExecutionScheduler {
         weight: options.weight,
         priority: options.priority ?? executor.priority,
         context: options.context,
+        parent: request.parent ?? null,
       },
       resources: owned,
       steps: options.force && executor.onForce === 'keepTrying' ? plan.steps.map(keptTrying) : plan.steps,

@@ -1,3 +1,5 @@
+import { ReeveError } from '../core/errors.ts';
+import { isEnded } from '../executions/states.ts';
 import { callBackend } from './backend-call.ts';
 import { pollHandler } from './poll-handler.ts';
 import type { StepHandler } from './step-handler.ts';
@@ -18,6 +20,17 @@ export const families: ReadonlyMap<string, StepHandler> = new Map<string, StepHa
       const decision = await run.decide();
       if (decision === undefined) return { kind: 'again', delayMs: otherBuildDelayMs, poll: run.step.poll };
       return { kind: 'succeeded', result: decision };
+    },
+  ],
+  [
+    'reeve.child',
+    async (run) => {
+      const child = await run.child();
+      if (child === undefined) return { kind: 'again', delayMs: otherBuildDelayMs, poll: run.step.poll };
+      if (child.state === 'succeeded') return { kind: 'succeeded', result: child.result };
+      if (!isEnded(child.state)) return { kind: 'await', childId: child.executionId };
+      const cause = child.error === null ? child.state : `${child.state}: ${child.error.message}`;
+      throw new ReeveError('CHILD_FAILED', `${child.name} (execution ${child.executionId}) ${cause}`);
     },
   ],
   ['reeve.join', async () => ({ kind: 'succeeded', result: null })],

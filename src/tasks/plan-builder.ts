@@ -34,6 +34,7 @@ export interface NewStep {
   readonly extraOptions?: readonly string[];
   readonly policy?: StepPolicy;
   readonly poll?: PollPolicy;
+  readonly kind?: 'task' | 'child';
   readonly effects?: Omit<StepEffects, 'begin' | 'runtimeDuring' | 'runtimeAfter' | 'save'>;
 }
 
@@ -76,7 +77,7 @@ export class PlanBuilder {
       this.subject.dry === true ? dryArguments(step.args) : storeReferences(this.#arguments(step.args), used);
     const effects = this.#effects(step, used);
     this.#graph.add({
-      kind: 'task',
+      kind: step.kind ?? 'task',
       task: step.task,
       description: options.description ?? step.description,
       args: toJson(args, `The arguments of ${subject}`, this.subject.limits),

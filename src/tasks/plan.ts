@@ -1,6 +1,6 @@
 import type { Duration } from '../core/duration.ts';
 import { durationMs } from '../core/duration.ts';
-import type { Jsonable } from '../core/json.ts';
+import type { Jsonable, JsonValue } from '../core/json.ts';
 import type {
   IndependentArgs,
   IndependentMethodName,
@@ -9,6 +9,7 @@ import type {
   MethodResult,
   PollMethodName,
 } from './backend-types.ts';
+import { childEffect, type ChildExecutor, type ChildOptions } from './child-options.ts';
 import type { TaskDefinition } from './define-task.ts';
 import type { PlanBuilder } from './plan-builder.ts';
 import { pollOptionNames, type CallOptions, type PollOptions, type StepOptions } from './plan-options.ts';
@@ -146,6 +147,43 @@ export class Plan<R, B, S extends string, T extends string, Previous, Steps exte
       args: (results: unknown) => results,
       options: {},
       policy: callback.policy,
+    });
+    return this.#next();
+  }
+
+  /**
+   * Runs another executor on another resource as an execution of its own, planned when it is reached, and waits for its
+   * end without a worker. Its result feeds the next step; its failure fails this step and names it.
+   *
+   * @param resource - Its id, from the facts or picked from an earlier result.
+   */
+  child<Child, Input>(
+    executor: ChildExecutor<Child, Input>,
+    resource: Given<string, Previous, Steps>,
+    ...rest: undefined extends Input
+      ? [input?: Given<Input, Previous, Steps>, options?: ChildOptions]
+      : [input: Given<Input, Previous, Steps>, options?: ChildOptions]
+  ): Plan<R, B, S, T, JsonValue, Steps> {
+    const [input, options = {}] = rest as [unknown, ChildOptions?];
+    const { onParentFailure = 'fail', description, ...executeOptions } = options;
+    const pick = (value: unknown, previous: unknown, steps: unknown): unknown =>
+      typeof value === 'function' ? (value as (a: unknown, b: unknown) => unknown)(previous, steps) : value;
+    const args = (previous: unknown, steps: unknown): object => ({
+      executor: executor.name,
+      resource: pick(resource, previous, steps),
+      input: pick(input, previous, steps) ?? null,
+      options: executeOptions,
+    });
+    const picks = typeof resource === 'function' || typeof input === 'function';
+    const child = childEffect(executor, onParentFailure);
+    this.#builder.add({
+      kind: 'child',
+      task: 'reeve.child',
+      description: description ?? executor.name,
+      queue: 'tasks',
+      args: picks ? args : args(undefined, undefined),
+      options: {},
+      ...(child === undefined ? {} : { effects: { child } }),
     });
     return this.#next();
   }

@@ -1,5 +1,6 @@
 import type { JsonValue } from '../core/json.ts';
 import type { StoredError } from '../core/stored-error.ts';
+import type { ExecutionState } from '../executions/states.ts';
 import type { ClaimedStep } from '../executions/claimed-step.ts';
 import type { TaskContext } from './task-context.ts';
 
@@ -13,13 +14,27 @@ export interface StepRun {
   loadResource(): Promise<object>;
   /** The answer of the gate's predicate; undefined when this build has another plan than the one that is stored. */
   decide(): Promise<boolean | undefined>;
+  /** Starts the child that the arguments name, once, and tells how it is; undefined where its executor is unknown. */
+  child(): Promise<ChildState | undefined>;
   /** The backend of the resource, made for this attempt. */
   loadBackend(resource: object): unknown;
+}
+
+/** How a child execution is. */
+export interface ChildState {
+  readonly executionId: string;
+  readonly state: ExecutionState;
+  readonly result: JsonValue;
+  readonly error: { readonly message: string } | null;
+  /** What it is, for messages. */
+  readonly name: string;
 }
 
 export type HandlerAnswer =
   | { readonly kind: 'succeeded'; readonly result: unknown; readonly poll?: JsonValue }
   | { readonly kind: 'failed'; readonly error: StoredError; readonly poll?: JsonValue }
+  /** Wait for the end of a child, without using up an attempt. */
+  | { readonly kind: 'await'; readonly childId: string }
   /** Look again after the delay, without using up an attempt. */
   | { readonly kind: 'again'; readonly delayMs: number; readonly poll: JsonValue; readonly error?: StoredError };
 

@@ -5,6 +5,7 @@ import { storableText } from '../core/stored-error.ts';
 import type { Connection } from '../executions/connection.ts';
 import { setProgress } from '../executions/sql/set-progress.ts';
 import { resolveReferences } from '../executions/step-references.ts';
+import type { ChildStarter } from '../executors/child-starter.ts';
 import type { GatePredicates } from '../executors/gate-predicates.ts';
 import { findStoredPlan } from '../executions/sql/find-stored-plan.ts';
 import type { ResourceRegistry } from '../resources/resource-registry.ts';
@@ -16,6 +17,7 @@ export interface RunEnvironment {
   readonly connection: Connection;
   readonly resources: ResourceRegistry;
   readonly gates: GatePredicates;
+  readonly children: ChildStarter;
   readonly logger: Logger;
 }
 
@@ -65,7 +67,7 @@ function timedOut(claim: ActiveClaim, limitMs: number): Error {
 
 function stepRun(claim: ActiveClaim, environment: RunEnvironment): StepRun {
   const { step } = claim;
-  const { resources, logger, connection, gates } = environment;
+  const { resources, logger, connection, gates, children } = environment;
   const subject = `step ${step.position + 1} "${step.description}"`;
   const args = resolveReferences(step.args, (position) => step.results[String(position)], subject);
   const context = taskContext(claim, environment);
@@ -81,6 +83,7 @@ function stepRun(claim: ActiveClaim, environment: RunEnvironment): StepRun {
     args,
     context,
     loadResource,
+    child: () => children.start(connection, step, args),
     async decide() {
       const stored = await findStoredPlan(connection, step.executionId);
       const predicate = stored === undefined ? undefined : gates.find(stored, step.position);

@@ -8,6 +8,7 @@ import { CommitUnknown, type LedgerPool } from '../executions/ledger-pool.ts';
 import type { ResourceWrites } from '../executions/resource-writes.ts';
 import { isConnectionError } from '../executions/sql-state.ts';
 import type { StepOutcome } from '../executions/step-outcome.ts';
+import type { ChildStarter } from '../executors/child-starter.ts';
 import type { GatePredicates } from '../executors/gate-predicates.ts';
 import type { TaskRegistry } from '../executors/task-registry.ts';
 import { newClaimToken } from '../core/ids.ts';
@@ -25,6 +26,7 @@ export interface StepRunnerOptions {
   readonly resources: ResourceRegistry;
   readonly tasks: TaskRegistry;
   readonly gates: GatePredicates;
+  readonly children: ChildStarter;
   readonly claims: ActiveClaims;
   readonly limits: JsonLimits;
   readonly workerId: string;
@@ -105,10 +107,10 @@ export class StepRunner {
 
   async #attempt(claim: ActiveClaim, logger: Logger): Promise<StepOutcome> {
     const { step } = claim;
-    const { pool, resources, tasks, gates, limits } = this.#options;
+    const { pool, resources, tasks, gates, children, limits } = this.#options;
     try {
       const handler = tasks.handler(step.task);
-      const answer = await runHandler(claim, handler, { connection: pool, resources, gates, logger });
+      const answer = await runHandler(claim, handler, { connection: pool, resources, gates, children, logger });
       return outcomeOfAnswer(step, answer, limits);
     } catch (error) {
       if (claim.cause === 'shutdown') return { kind: 'released' };

@@ -51,6 +51,7 @@ describe('a join', () => {
         weight: 'regular',
         priority: 0,
         context: {},
+        parent: null,
       });
       const wide = Array.from({ length: width }, (_, position) => draft(position, 0, [width]));
       await insertSteps(pool, { executionId, priority: 0, countdownMs: 0, steps: [...wide, draft(width, width, [])] });

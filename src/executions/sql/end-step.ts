@@ -5,7 +5,7 @@ import type { Connection } from '../connection.ts';
 import type { StepOutcome } from '../step-outcome.ts';
 
 interface StepChange {
-  readonly state: 'succeeded' | 'failed' | 'delayed';
+  readonly state: 'succeeded' | 'failed' | 'delayed' | 'waiting';
   readonly attemptBack: 0 | 1;
   readonly crash: 0 | 1;
   readonly delayMs: number;
@@ -32,7 +32,8 @@ export async function endStep(
      SET state = $4, claim_token = NULL, lease_until = NULL, worker_id = CASE WHEN $4 = 'delayed' THEN NULL ELSE worker_id END,
        attempt = s.attempt - $5, crashes = s.crashes + $6,
        run_at = CASE WHEN $4 = 'delayed' THEN now.at + $7 * interval '1 millisecond' END,
-       finished_at = CASE WHEN $4 <> 'delayed' THEN now.at END,
+       finished_at = CASE WHEN $4 NOT IN ('delayed', 'waiting') THEN now.at END,
+       waiting_for = CASE WHEN $4 = 'waiting' THEN 'child' END,
        result = $8::jsonb, error = $9::jsonb, poll = $10::jsonb, progress = NULL
      FROM (SELECT ${schema}.clock() AS at) AS now
      WHERE s.execution_id = $1 AND s.position = $2 AND s.claim_token = $3 AND s.state = 'running'
@@ -76,6 +77,8 @@ function stepChange(step: ClaimedStep, outcome: StepOutcome): StepChange {
         error: errorJson(outcome.error),
         delayMs: outcome.delayMs,
       };
+    case 'await':
+      return { ...unchanged, state: 'waiting', attemptBack: 1, poll: { child: outcome.childId } };
     case 'released':
       return { ...unchanged, state: 'delayed', attemptBack: 1 };
   }

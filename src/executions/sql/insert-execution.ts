@@ -19,6 +19,8 @@ export interface NewExecution {
   readonly weight: 'regular' | 'heavy';
   readonly priority: number;
   readonly context: JsonValue;
+  /** For a child: the execution and the step that wait for it. */
+  readonly parent: { readonly executionId: string; readonly position: number } | null;
 }
 
 /**
@@ -30,10 +32,11 @@ export async function insertExecution(connection: Connection, execution: NewExec
   const { count } = await connection.query(
     `INSERT INTO ${connection.schema}.execution (
        id, executor, executor_version, kind, plan_hash, resource_type, resource_id, exclusive, input, facts, state,
-       unique_key, idempotency_key, idempotency_until, request_hash, weight, priority, context, created_at)
+       unique_key, idempotency_key, idempotency_until, request_hash, weight, priority, context, created_at,
+       parent_id, parent_position)
      SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::jsonb, 'running',
        $11, $12, CASE WHEN $12::text IS NULL THEN NULL ELSE now.at + $13 * interval '1 millisecond' END,
-       $14, $15, $16, $17::jsonb, now.at
+       $14, $15, $16, $17::jsonb, now.at, $18, $19
      FROM (SELECT ${connection.schema}.clock() AS at) AS now
      ON CONFLICT DO NOTHING`,
     [
@@ -54,6 +57,8 @@ export async function insertExecution(connection: Connection, execution: NewExec
       execution.weight,
       execution.priority,
       JSON.stringify(execution.context),
+      execution.parent?.executionId ?? null,
+      execution.parent?.position ?? null,
     ],
   );
   return count === 1;

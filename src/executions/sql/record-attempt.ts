@@ -8,6 +8,7 @@ const outcomeWords = {
   failed: 'failed',
   retry: 'retried',
   again: 'polled',
+  await: 'polled',
   crashed: 'crashed',
   released: 'released',
 } as const;
@@ -19,7 +20,8 @@ const outcomeWords = {
 export async function recordAttempt(connection: Connection, step: ClaimedStep, outcome: StepOutcome): Promise<void> {
   const { schema } = connection;
   const error = 'error' in outcome && outcome.error !== undefined ? JSON.stringify(errorJson(outcome.error)) : null;
-  if (outcome.kind === 'again') {
+  const isPoll = outcome.kind === 'again' || outcome.kind === 'await';
+  if (isPoll) {
     const { count } = await connection.query(
       `UPDATE ${schema}.attempt SET polls = polls + 1, ended_at = ${schema}.clock(), claim_token = $3, worker_id = $4,
          error = $5::jsonb
@@ -40,7 +42,7 @@ export async function recordAttempt(connection: Connection, step: ClaimedStep, o
       step.attempt,
       step.workerId,
       outcomeWords[outcome.kind],
-      outcome.kind === 'again' ? 1 : 0,
+      isPoll ? 1 : 0,
       error,
       step.claimedAt,
     ],
