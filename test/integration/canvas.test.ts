@@ -113,7 +113,11 @@ describeOnBrokers('a group', (broker) => {
     const { executionId } = await bundle.reeve.execute(bounded);
     expect((await ended(bundle, executionId)).state).toBe('succeeded');
     expect(most).toBe(2);
-    expect(log.filter((line) => line.startsWith('+')).map((line) => line.slice(1))).toEqual(members);
+    expect(log.filter((line) => line.startsWith('+'))).toHaveLength(members.length);
+    const admitted = await bundle.query<{ position: number }>(
+      `SELECT position FROM reeve.step WHERE task = 'enter' ORDER BY ready_at, position`,
+    );
+    expect(admitted.map((row) => row.position)).toEqual(members.map((_name, index) => index * 3));
   });
 
   it('whose member fails ends its execution once the running members have ended, and starts none of the others', async () => {
