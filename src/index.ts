@@ -49,6 +49,9 @@ export { startEmbeddedPostgres } from './embedded/start-embedded-postgres.ts';
 export type { EmbeddedPostgres, EmbeddedPostgresOptions } from './embedded/start-embedded-postgres.ts';
 
 export type { ExecutionChange, ExecutionOutcome } from './executions/await-execution.ts';
+export type { CancelAnswer } from './executions/cancel-execution.ts';
+export type { RetryAnswer } from './executions/retry-execution.ts';
+export type { OperatorOptions } from './executions/operator.ts';
 export type { AttemptView, ExecutionView, StepView } from './executions/read-executions.ts';
 export type { Scheduled } from './executions/schedule-execution.ts';
 export { ledgerEntities } from './executions/ledger-entities.ts';

@@ -87,6 +87,16 @@ export class WorkerService {
     };
   }
 
+  /** Tells the running steps of an execution at once that it was canceled; other processes learn by heartbeat. */
+  cancel(executionId: string): void {
+    for (const pool of this.#pools) pool.cancel(executionId);
+  }
+
+  /** Looks at what is due now. */
+  wake(): void {
+    this.#due.wake();
+  }
+
   async stop(): Promise<void> {
     await Promise.all([...this.#pools].map((pool) => this.#stopPool(pool)));
     await Promise.all([this.#due.stop(), this.#reaper.stop(), this.#reconciler.stop()]);

@@ -21,6 +21,9 @@ import {
   type ExecutionView,
   type StepView,
 } from './executions/read-executions.ts';
+import type { CancelAnswer } from './executions/cancel-execution.ts';
+import type { RetryAnswer } from './executions/retry-execution.ts';
+import type { OperatorOptions } from './executions/operator.ts';
 import type { Scheduled } from './executions/schedule-execution.ts';
 import { isConnectionError } from './executions/sql-state.ts';
 import { ensureQueues } from './executions/sql/ensure-queues.ts';
@@ -30,6 +33,7 @@ import { Broker, migrateBroker } from './queues/broker.ts';
 import { Relay } from './queues/relay.ts';
 import { ResourceRegistry } from './resources/resource-registry.ts';
 import { ResourceStore } from './resources/resource-store.ts';
+import { Control } from './reeve-control.ts';
 import { CommitNudge } from './reeve-commit-nudge.ts';
 import { executeRequest, type Execute } from './reeve-execute.ts';
 import { parseOptions, type ReeveOptions, type ResolvedOptions } from './reeve-options.ts';
@@ -47,6 +51,7 @@ interface Engine {
   readonly resources: ResourceRegistry;
   readonly writes: ResourceStore;
   readonly scheduler: ExecutionScheduler;
+  readonly control: Control;
 }
 
 /** One started worker of a process. */
@@ -155,6 +160,44 @@ export class Reeve implements Execute {
     return listExecutions(pool, filter);
   }
 
+  /**
+   * Cancels an execution for good: what has not started never does; steps that run get their signal aborted, and are
+   * over after `timing.cancelGrace`, whatever their code does. The answer is `canceled`, `canceling` while steps still
+   * run, or the state of an execution that had ended, or begun to fail, before. Its resources end `erred`.
+   *
+   * @throws EXECUTION_NOT_FOUND
+   */
+  async cancel(executionId: string, options: OperatorOptions = {}): Promise<CancelAnswer> {
+    const { control } = await this.#connect();
+    return control.cancel(executionId, options);
+  }
+
+  /**
+   * A failed or canceled execution goes on at the steps that have not succeeded, with fresh attempts; its resources are
+   * taken again. `succeeded` or `failed` is the answer where nothing was left to do.
+   *
+   * @throws EXECUTION_NOT_FOUND, EXECUTION_STATE; RESOURCE_BUSY, with nothing changed, when a resource has moved on.
+   */
+  async retry(executionId: string, options: OperatorOptions = {}): Promise<RetryAnswer> {
+    const { control } = await this.#connect();
+    return control.retry(executionId, options);
+  }
+
+  /**
+   * Marks a failed step as skipped, and goes on behind it as {@link Reeve.retry} does. Its result is missing then: a
+   * later step that needs it fails. `position` counts from 0, as in `StepView`.
+   *
+   * @throws as retry does, and INPUT_INVALID without a reason.
+   */
+  async skip(
+    executionId: string,
+    position: number,
+    options: OperatorOptions & { readonly reason: string },
+  ): Promise<RetryAnswer> {
+    const { control } = await this.#connect();
+    return control.skip(executionId, position, options);
+  }
+
   /** Queues with their depth, and the workers that live. */
   async status(): Promise<ReeveStatus> {
     const { pool } = await this.#connect();
@@ -229,7 +272,17 @@ export class Reeve implements Execute {
       lockTimeoutMs,
       queues: Object.keys(queues),
     });
-    this.#started = { id, pool, heartbeatPool, broker, relay, tasks, resources, writes, scheduler };
+    const control = new Control({
+      pool,
+      writes,
+      onCanceled: (executionId) => this.#workers?.cancel(executionId),
+      onEnded: (executionId) => this.#events.emit(executionId),
+      nudge: () => {
+        relay.nudge();
+        this.#workers?.wake();
+      },
+    });
+    this.#started = { id, pool, heartbeatPool, broker, relay, tasks, resources, writes, scheduler, control };
     return this.#started;
   }
 

@@ -27,6 +27,8 @@ export interface StepRunnerOptions {
   readonly limits: JsonLimits;
   readonly workerId: string;
   readonly leaseMs: number;
+  /** How long a running step is given to end by itself after a cancel. */
+  readonly cancelGraceMs: number;
   /** Whether the worker is stopping, so that a step that was claimed just now and may be interrupted goes back. */
   readonly isDraining: () => boolean;
   readonly logger: Logger;
@@ -103,12 +105,13 @@ export class StepRunner {
 
   async #attempt(claim: ActiveClaim, logger: Logger): Promise<StepOutcome> {
     const { step } = claim;
-    const { pool, resources, tasks, limits } = this.#options;
+    const { pool, resources, tasks, limits, cancelGraceMs } = this.#options;
     try {
       const handler = tasks.handler(step.task);
-      const answer = await runHandler(claim, handler, { connection: pool, resources, logger });
+      const answer = await runHandler(claim, handler, { connection: pool, resources, logger, cancelGraceMs });
       return outcomeOfAnswer(step, answer, limits);
     } catch (error) {
+      if (claim.cause === 'cancel') return { kind: 'canceled', error: storeError(error) };
       if (claim.cause === 'shutdown') return { kind: 'released' };
       return outcomeOfError(step, error);
     }

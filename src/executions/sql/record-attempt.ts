@@ -10,6 +10,7 @@ const outcomeWords = {
   again: 'polled',
   crashed: 'crashed',
   released: 'released',
+  canceled: 'canceled',
 } as const;
 
 /**

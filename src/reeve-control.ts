@@ -1,0 +1,49 @@
+import { cancelExecution, type CancelAnswer } from './executions/cancel-execution.ts';
+import { retryExecution, skipStep, type RetryAnswer } from './executions/retry-execution.ts';
+import type { LedgerPool } from './executions/ledger-pool.ts';
+import type { OperatorOptions } from './executions/operator.ts';
+import type { ResourceWrites } from './executions/resource-writes.ts';
+import { isEnded } from './executions/states.ts';
+
+export interface ControlOptions {
+  readonly pool: LedgerPool;
+  readonly writes: ResourceWrites;
+  /** Tells the running steps of this process. */
+  readonly onCanceled: (executionId: string) => void;
+  readonly onEnded: (executionId: string) => void;
+  /** Publishes what has become ready, and looks at what is due. */
+  readonly nudge: () => void;
+}
+
+/** What an operator may do with executions and queues: the ledger first, then this process hears of it at once. */
+export class Control {
+  readonly #options: ControlOptions;
+
+  constructor(options: ControlOptions) {
+    this.#options = options;
+  }
+
+  async cancel(executionId: string, options: OperatorOptions): Promise<CancelAnswer> {
+    const { pool, writes, onCanceled, onEnded } = this.#options;
+    const answer = await cancelExecution(pool, writes, executionId, options);
+    if (isEnded(answer.state)) onEnded(executionId);
+    else onCanceled(executionId);
+    return answer;
+  }
+
+  async retry(executionId: string, options: OperatorOptions): Promise<RetryAnswer> {
+    const { pool, writes } = this.#options;
+    return this.#goesOn(executionId, await retryExecution(pool, writes, executionId, options));
+  }
+
+  async skip(executionId: string, position: number, options: OperatorOptions): Promise<RetryAnswer> {
+    const { pool, writes } = this.#options;
+    return this.#goesOn(executionId, await skipStep(pool, writes, { executionId, position }, options));
+  }
+
+  #goesOn(executionId: string, answer: RetryAnswer): RetryAnswer {
+    if (answer.state === 'running') this.#options.nudge();
+    else this.#options.onEnded(executionId);
+    return answer;
+  }
+}
