@@ -50,6 +50,7 @@ export type { EmbeddedPostgres, EmbeddedPostgresOptions } from './embedded/start
 
 export type { ExecutionChange, ExecutionOutcome } from './executions/await-execution.ts';
 export type { CancelAnswer } from './executions/cancel-execution.ts';
+export type { QueuePause } from './executions/pause-queue.ts';
 export type { RetryAnswer } from './executions/retry-execution.ts';
 export type { OperatorOptions } from './executions/operator.ts';
 export type { AttemptView, ExecutionView, StepView } from './executions/read-executions.ts';

@@ -2,6 +2,8 @@ import { cancelExecution, type CancelAnswer } from './executions/cancel-executio
 import { retryExecution, skipStep, type RetryAnswer } from './executions/retry-execution.ts';
 import type { LedgerPool } from './executions/ledger-pool.ts';
 import type { OperatorOptions } from './executions/operator.ts';
+import { pauseExecution, resumeExecution } from './executions/pause-execution.ts';
+import { pauseQueue, resumeQueue, type QueuePause } from './executions/pause-queue.ts';
 import type { ResourceWrites } from './executions/resource-writes.ts';
 import { isEnded } from './executions/states.ts';
 
@@ -39,6 +41,26 @@ export class Control {
   async skip(executionId: string, position: number, options: OperatorOptions): Promise<RetryAnswer> {
     const { pool, writes } = this.#options;
     return this.#goesOn(executionId, await skipStep(pool, writes, { executionId, position }, options));
+  }
+
+  async pause(executionId: string, options: OperatorOptions): Promise<{ readonly state: 'paused' }> {
+    return pauseExecution(this.#options.pool, executionId, options);
+  }
+
+  async resume(executionId: string, options: OperatorOptions): Promise<{ readonly state: 'running' }> {
+    const answer = await resumeExecution(this.#options.pool, executionId, options);
+    this.#options.nudge();
+    return answer;
+  }
+
+  async pauseQueue(queue: string, options: OperatorOptions): Promise<QueuePause> {
+    return pauseQueue(this.#options.pool, queue, options);
+  }
+
+  async resumeQueue(queue: string, options: OperatorOptions): Promise<QueuePause> {
+    const answer = await resumeQueue(this.#options.pool, queue, options);
+    this.#options.nudge();
+    return answer;
   }
 
   #goesOn(executionId: string, answer: RetryAnswer): RetryAnswer {

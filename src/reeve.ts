@@ -2,6 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import type { DataSource, EntityManager } from 'typeorm';
 import { durationMs, type Duration } from './core/duration.ts';
 import { ReeveError } from './core/errors.ts';
+import type { QueueName } from './core/queue-names.ts';
 import { createLogger, type Logger } from './core/logging.ts';
 import { storeError } from './core/stored-error.ts';
 import {
@@ -22,6 +23,7 @@ import {
   type StepView,
 } from './executions/read-executions.ts';
 import type { CancelAnswer } from './executions/cancel-execution.ts';
+import type { QueuePause } from './executions/pause-queue.ts';
 import type { RetryAnswer } from './executions/retry-execution.ts';
 import type { OperatorOptions } from './executions/operator.ts';
 import type { Scheduled } from './executions/schedule-execution.ts';
@@ -196,6 +198,38 @@ export class Reeve implements Execute {
   ): Promise<RetryAnswer> {
     const { control } = await this.#connect();
     return control.skip(executionId, position, options);
+  }
+
+  /**
+   * Nothing more of an execution is claimed until it is resumed: running steps end, what is due waits.
+   *
+   * @throws EXECUTION_NOT_FOUND; EXECUTION_STATE for one that fails, is being canceled or has ended.
+   */
+  async pause(executionId: string, options: OperatorOptions = {}): Promise<{ readonly state: 'paused' }> {
+    const { control } = await this.#connect();
+    return control.pause(executionId, options);
+  }
+
+  /** @throws EXECUTION_NOT_FOUND; EXECUTION_STATE for one that is neither paused nor running. */
+  async resume(executionId: string, options: OperatorOptions = {}): Promise<{ readonly state: 'running' }> {
+    const { control } = await this.#connect();
+    return control.resume(executionId, options);
+  }
+
+  /**
+   * Nothing more of a queue is claimed, by any worker, until it is resumed. The pause is kept in the ledger.
+   *
+   * @throws QUEUE_UNKNOWN
+   */
+  async pauseQueue(name: QueueName, options: OperatorOptions = {}): Promise<QueuePause> {
+    const { control } = await this.#connect();
+    return control.pauseQueue(name, options);
+  }
+
+  /** Publishes again everything that is ready in the queue. @throws QUEUE_UNKNOWN */
+  async resumeQueue(name: QueueName, options: OperatorOptions = {}): Promise<QueuePause> {
+    const { control } = await this.#connect();
+    return control.resumeQueue(name, options);
   }
 
   /** Queues with their depth, and the workers that live. */
