@@ -29,6 +29,7 @@ import type { OperatorOptions } from './executions/operator.ts';
 import type { Scheduled } from './executions/schedule-execution.ts';
 import { isConnectionError } from './executions/sql-state.ts';
 import { ensureQueues } from './executions/sql/ensure-queues.ts';
+import { listOperations, type OperationView } from './executions/sql/list-operations.ts';
 import { ExecutionScheduler } from './executors/execution-scheduler.ts';
 import { TaskRegistry } from './executors/task-registry.ts';
 import { Broker, migrateBroker } from './queues/broker.ts';
@@ -54,6 +55,12 @@ interface Engine {
   readonly writes: ResourceStore;
   readonly scheduler: ExecutionScheduler;
   readonly control: Control;
+}
+
+/** An execution with its steps, and what operators did with it. */
+export interface ExecutionDetails extends ExecutionView {
+  readonly steps: readonly StepView[];
+  readonly operations: readonly OperationView[];
 }
 
 /** One started worker of a process. */
@@ -151,9 +158,11 @@ export class Reeve implements Execute {
   }
 
   /** @throws EXECUTION_NOT_FOUND */
-  async execution(executionId: string): Promise<ExecutionView & { readonly steps: readonly StepView[] }> {
+  async execution(executionId: string): Promise<ExecutionDetails> {
     const { pool } = await this.#connect();
-    return { ...(await getExecution(pool, executionId)), steps: await listSteps(pool, executionId) };
+    const execution = await getExecution(pool, executionId);
+    const steps = await listSteps(pool, executionId);
+    return { ...execution, steps, operations: await listOperations(pool, executionId) };
   }
 
   /** The newest executions first. */
