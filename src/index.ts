@@ -1,5 +1,5 @@
 export { defineReeve, Reeve } from './reeve.ts';
-export type { StartWorkerOptions, WorkerHandle } from './reeve.ts';
+export type { ExecutionDetails, StartWorkerOptions, WorkerHandle } from './reeve.ts';
 export type { AnyExecutor, QueueOptions, ReeveOptions } from './reeve-options.ts';
 export type { Execute } from './reeve-execute.ts';
 
@@ -49,6 +49,11 @@ export { startEmbeddedPostgres } from './embedded/start-embedded-postgres.ts';
 export type { EmbeddedPostgres, EmbeddedPostgresOptions } from './embedded/start-embedded-postgres.ts';
 
 export type { ExecutionChange, ExecutionOutcome } from './executions/await-execution.ts';
+export type { CancelAnswer } from './executions/cancel-execution.ts';
+export type { QueuePause } from './executions/pause-queue.ts';
+export type { RetryAnswer } from './executions/retry-execution.ts';
+export type { OperationView } from './executions/sql/list-operations.ts';
+export type { OperatorOptions } from './executions/operator.ts';
 export type { AttemptView, ExecutionView, StepView } from './executions/read-executions.ts';
 export type { Scheduled } from './executions/schedule-execution.ts';
 export { ledgerEntities } from './executions/ledger-entities.ts';

@@ -5,6 +5,7 @@ import type { FinishAnswer } from './executions/finish-step.ts';
 import { ChildStarter } from './executors/child-starter.ts';
 import type { ExecutionScheduler } from './executors/execution-scheduler.ts';
 import { GatePredicates } from './executors/gate-predicates.ts';
+import { retryExecution } from './executions/retry-execution.ts';
 import { Reconciler } from './queues/reconciler.ts';
 import type { Relay } from './queues/relay.ts';
 import { DueLoop } from './workers/due-loop.ts';
@@ -74,7 +75,17 @@ export class WorkerService {
       timing: options.timing,
       limits: options.limits,
       gates: new GatePredicates(options.executors, options.limits),
-      children: new ChildStarter(options.executors, this.#options.scheduler, options.dataSource),
+      children: new ChildStarter(
+        options.executors,
+        this.#options.scheduler,
+        options.dataSource,
+        async (executionId) => {
+          await retryExecution(this.#options.pool, this.#options.writes, executionId, {
+            by: 'reeve',
+            reason: 'its parent is retried',
+          });
+        },
+      ),
       version: packageVersion(),
       onFinished: (answer, step) => this.#finished(answer, step.executionId),
     });
@@ -91,6 +102,16 @@ export class WorkerService {
       },
       stop: () => this.#stopPool(pool),
     };
+  }
+
+  /** Tells the running steps of an execution at once that it was canceled; other processes learn by heartbeat. */
+  cancel(executionId: string): void {
+    for (const pool of this.#pools) pool.cancel(executionId);
+  }
+
+  /** Looks at what is due now. */
+  wake(): void {
+    this.#due.wake();
   }
 
   async stop(): Promise<void> {

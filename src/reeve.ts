@@ -1,10 +1,10 @@
 import { EventEmitter, once } from 'node:events';
-import type { DataSource, EntityManager } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { durationMs, type Duration } from './core/duration.ts';
 import { ReeveError } from './core/errors.ts';
 import { isUuid } from './core/ids.ts';
+import type { QueueName } from './core/queue-names.ts';
 import { createLogger, type Logger } from './core/logging.ts';
-import { storeError } from './core/stored-error.ts';
 import {
   awaitExecution,
   getExecution,
@@ -14,7 +14,7 @@ import {
 } from './executions/await-execution.ts';
 import { checkInvariants, type Violation } from './executions/invariants.ts';
 import { LedgerPool, poolConfigOf } from './executions/ledger-pool.ts';
-import { migrateLedger, readEngineId } from './executions/migrate-ledger.ts';
+import { migrateLedger } from './executions/migrate-ledger.ts';
 import {
   listExecutions,
   listSteps,
@@ -22,17 +22,22 @@ import {
   type ExecutionView,
   type StepView,
 } from './executions/read-executions.ts';
+import type { CancelAnswer } from './executions/cancel-execution.ts';
+import type { QueuePause } from './executions/pause-queue.ts';
+import type { RetryAnswer } from './executions/retry-execution.ts';
+import type { OperatorOptions } from './executions/operator.ts';
 import type { Scheduled } from './executions/schedule-execution.ts';
-import { isConnectionError } from './executions/sql-state.ts';
 import { listLeaks, type Leak } from './executions/sql/list-leaks.ts';
 import { resolveLeak } from './executions/sql/resolve-leak.ts';
-import { ensureQueues } from './executions/sql/ensure-queues.ts';
+import { listOperations, type OperationView } from './executions/sql/list-operations.ts';
 import { ExecutionScheduler } from './executors/execution-scheduler.ts';
 import { TaskRegistry } from './executors/task-registry.ts';
 import { Broker, migrateBroker } from './queues/broker.ts';
 import { Relay } from './queues/relay.ts';
 import { ResourceRegistry } from './resources/resource-registry.ts';
 import { ResourceStore } from './resources/resource-store.ts';
+import { Control } from './reeve-control.ts';
+import { checkSearchPath, ledgerError, prepareLedger } from './reeve-connect.ts';
 import { CommitNudge } from './reeve-commit-nudge.ts';
 import { executeRequest, type Execute } from './reeve-execute.ts';
 import { parseOptions, type ReeveOptions, type ResolvedOptions } from './reeve-options.ts';
@@ -50,6 +55,13 @@ interface Engine {
   readonly resources: ResourceRegistry;
   readonly writes: ResourceStore;
   readonly scheduler: ExecutionScheduler;
+  readonly control: Control;
+}
+
+/** An execution with its steps, and what operators did with it. */
+export interface ExecutionDetails extends ExecutionView {
+  readonly steps: readonly StepView[];
+  readonly operations: readonly OperationView[];
 }
 
 /** One started worker of a process. */
@@ -147,15 +159,87 @@ export class Reeve implements Execute {
   }
 
   /** @throws EXECUTION_NOT_FOUND */
-  async execution(executionId: string): Promise<ExecutionView & { readonly steps: readonly StepView[] }> {
+  async execution(executionId: string): Promise<ExecutionDetails> {
     const { pool } = await this.#connect();
-    return { ...(await getExecution(pool, executionId)), steps: await listSteps(pool, executionId) };
+    const execution = await getExecution(pool, executionId);
+    const steps = await listSteps(pool, executionId);
+    return { ...execution, steps, operations: await listOperations(pool, executionId) };
   }
 
   /** The newest executions first. */
   async executions(filter: ExecutionFilter = {}): Promise<ExecutionView[]> {
     const { pool } = await this.#connect();
     return listExecutions(pool, filter);
+  }
+
+  /**
+   * Cancels an execution for good: what has not started never does; steps that run get their signal aborted, and are
+   * over after `timing.cancelGrace`, whatever their code does. The answer is `canceled`, `canceling` while steps still
+   * run, or the state of an execution that had ended, or begun to fail, before. Its resources end `erred`.
+   *
+   * @throws EXECUTION_NOT_FOUND
+   */
+  async cancel(executionId: string, options: OperatorOptions = {}): Promise<CancelAnswer> {
+    const { control } = await this.#connect();
+    return control.cancel(executionId, options);
+  }
+
+  /**
+   * A failed or canceled execution goes on at the steps that have not succeeded, with fresh attempts; its resources are
+   * taken again. `succeeded` or `failed` is the answer where nothing was left to do.
+   *
+   * @throws EXECUTION_NOT_FOUND, EXECUTION_STATE; RESOURCE_BUSY, with nothing changed, when a resource has moved on.
+   */
+  async retry(executionId: string, options: OperatorOptions = {}): Promise<RetryAnswer> {
+    const { control } = await this.#connect();
+    return control.retry(executionId, options);
+  }
+
+  /**
+   * Marks a failed step as skipped, and goes on behind it as {@link Reeve.retry} does. Its result is missing then: a
+   * later step that needs it fails. `position` counts from 0, as in `StepView`.
+   *
+   * @throws as retry does, and INPUT_INVALID without a reason.
+   */
+  async skip(
+    executionId: string,
+    position: number,
+    options: OperatorOptions & { readonly reason: string },
+  ): Promise<RetryAnswer> {
+    const { control } = await this.#connect();
+    return control.skip(executionId, position, options);
+  }
+
+  /**
+   * Nothing more of an execution is claimed until it is resumed: running steps end, what is due waits.
+   *
+   * @throws EXECUTION_NOT_FOUND; EXECUTION_STATE for one that fails, is being canceled or has ended.
+   */
+  async pause(executionId: string, options: OperatorOptions = {}): Promise<{ readonly state: 'paused' }> {
+    const { control } = await this.#connect();
+    return control.pause(executionId, options);
+  }
+
+  /** @throws EXECUTION_NOT_FOUND; EXECUTION_STATE for one that is neither paused nor running. */
+  async resume(executionId: string, options: OperatorOptions = {}): Promise<{ readonly state: 'running' }> {
+    const { control } = await this.#connect();
+    return control.resume(executionId, options);
+  }
+
+  /**
+   * Nothing more of a queue is claimed, by any worker, until it is resumed. The pause is kept in the ledger.
+   *
+   * @throws QUEUE_UNKNOWN
+   */
+  async pauseQueue(name: QueueName, options: OperatorOptions = {}): Promise<QueuePause> {
+    const { control } = await this.#connect();
+    return control.pauseQueue(name, options);
+  }
+
+  /** Publishes again everything that is ready in the queue. @throws QUEUE_UNKNOWN */
+  async resumeQueue(name: QueueName, options: OperatorOptions = {}): Promise<QueuePause> {
+    const { control } = await this.#connect();
+    return control.resumeQueue(name, options);
   }
 
   /** Queues with their depth, and the workers that live. */
@@ -245,7 +329,17 @@ export class Reeve implements Execute {
       lockTimeoutMs,
       queues: Object.keys(queues),
     });
-    this.#started = { id, pool, heartbeatPool, broker, relay, tasks, resources, writes, scheduler };
+    const control = new Control({
+      pool,
+      writes,
+      onCanceled: (executionId) => this.#workers?.cancel(executionId),
+      onEnded: (executionId) => this.#events.emit(executionId),
+      nudge: () => {
+        relay.nudge();
+        this.#workers?.wake();
+      },
+    });
+    this.#started = { id, pool, heartbeatPool, broker, relay, tasks, resources, writes, scheduler, control };
     return this.#started;
   }
 
@@ -258,50 +352,6 @@ export class Reeve implements Execute {
     await once(this.#events, executionId, { signal: AbortSignal.timeout(Math.max(1, Math.round(ms))) }).catch(
       () => undefined,
     );
-  }
-}
-
-/** A database that does not answer, as an error with a code and a next step. */
-function ledgerError(error: unknown): unknown {
-  if (!isConnectionError(error)) return error;
-  const inner = error instanceof AggregateError ? (error.errors[0] as unknown) : error;
-  const message = storeError(inner).message;
-  return new ReeveError('LEDGER_UNAVAILABLE', `PostgreSQL does not answer: ${message}`, {
-    cause: error,
-    retryable: true,
-  });
-}
-
-/**
- * Unqualified names of the application must lead both pools to the same place, and not into the ledger: PostgreSQL looks
- * first into the schema that is named like the user.
- */
-async function checkSearchPath(dataSource: DataSource, pool: LedgerPool): Promise<void> {
-  const sql = 'SELECT current_schema() AS name, current_user AS role';
-  const [application] = await dataSource.query<{ name: string; role: string }[]>(sql);
-  const engine = (await pool.query<{ name: string }>(sql)).rows[0];
-  const problem =
-    application?.name === pool.schema
-      ? `unqualified tables of role "${application.role}" lead into the schema "${pool.schema}" of the ledger`
-      : application?.name === engine?.name
-        ? undefined
-        : `unqualified tables lead to "${application?.name}" in the dataSource and to "${engine?.name}" in the engine`;
-  if (problem === undefined) return;
-  await pool.close();
-  throw new ReeveError(
-    'CONFIGURATION_INVALID',
-    `${problem}; set the search_path in the dataSource: extra: { options: '-c search_path=public' }`,
-  );
-}
-
-async function prepareLedger(pool: LedgerPool, queues: readonly string[]): Promise<string> {
-  try {
-    const id = await readEngineId(pool);
-    await ensureQueues(pool, queues);
-    return id;
-  } catch (error) {
-    await pool.close();
-    throw error;
   }
 }
 

@@ -1,10 +1,12 @@
 import { formatMs } from '../core/duration.ts';
 import type { AttemptView, ExecutionView, StepView } from '../executions/read-executions.ts';
+import type { OperationView } from '../executions/sql/list-operations.ts';
 import { table } from './tables.ts';
 import { clip, harmless, styled } from './terminal.ts';
 
 export interface ExecutionWithSteps extends ExecutionView {
   readonly steps: readonly StepView[];
+  readonly operations: readonly OperationView[];
 }
 
 const cellLength = 48;
@@ -16,6 +18,7 @@ const stateStyles: Readonly<Record<string, Parameters<typeof styled>[0]>> = {
   canceled: 'yellow',
   canceling: 'yellow',
   running: 'cyan',
+  paused: 'yellow',
 };
 
 /** Executions as a table, in the given order. */
@@ -56,7 +59,22 @@ export function executionText(
     const head = ['step', 'attempt', 'outcome', 'duration', 'worker', 'error'];
     parts.push(`${styled('bold', 'attempts that did not succeed')}\n${table(head, troubles)}`);
   }
+  if (execution.operations.length > 0) {
+    const head = ['operator', 'did', 'step', 'ago', 'reason'];
+    parts.push(
+      `${styled('bold', 'what operators did')}\n${table(
+        head,
+        execution.operations.map((done) => doneRow(done, now)),
+      )}`,
+    );
+  }
   return parts.join('\n\n');
+}
+
+function doneRow({ at, action, by, reason, position }: OperationView, now: number): string[] {
+  const step = position === null ? '' : String(position + 1);
+  const ago = formatMs(Math.max(0, now - at.getTime()));
+  return [clip(by ?? '–', cellLength), action, step, ago, clip(reason ?? '', 200)];
 }
 
 function header(execution: ExecutionView, now: number): string {

@@ -14,6 +14,12 @@ export function parseCount(text: string): number {
   throw new InvalidArgumentError('Write a whole number from 1 to 1000.');
 }
 
+/** The number of a step as people count, from 1, as the position that it has, from 0. */
+export function parsePosition(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text) - 1;
+  throw new InvalidArgumentError('Write the number of the step, from 1.');
+}
+
 /** `type/id`, or a type alone for all resources of it. */
 export function parseResource(text: string): { readonly resourceType: string; readonly resourceId?: string } {
   const [resourceType = '', ...rest] = text.split('/');

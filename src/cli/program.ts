@@ -1,10 +1,18 @@
 import { Command } from 'commander';
 import { packageVersion } from '../core/package-version.ts';
+import { addControlCommand } from './commands/control.ts';
 import { addDevCommand } from './commands/dev.ts';
 import { addExecutionsCommand } from './commands/executions.ts';
 import { addLeaksCommand } from './commands/leaks.ts';
 import { addListCommand } from './commands/list.ts';
 import { addMigrateCommand } from './commands/migrate.ts';
+import {
+  addPauseCommand,
+  addResumeCommand,
+  addRetryCommand,
+  addRevokeCommand,
+  addSkipCommand,
+} from './commands/operate.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addWorkerCommand } from './commands/worker.ts';
 import { addGlobalOptions, applyGlobalOptions, globalOptions, type GlobalOptions } from './global-options.ts';
@@ -33,7 +41,9 @@ Examples:
   $ reeve worker -Q heavy -c 2                a pool for the queue "heavy"
   $ reeve status                              queues and workers
   $ reeve executions list --state failed      what went wrong
-  $ reeve executions show 0198d2c4            steps, attempts and errors of one execution`,
+  $ reeve executions show 0198d2c4            steps, attempts and errors of one execution
+  $ reeve retry 0198d2c4                      let it go on where it failed
+  $ reeve control pause heavy                 hold a queue`,
     )
     .hook('preAction', (_program, command) => {
       const options = globalOptions(command);
@@ -49,6 +59,12 @@ Examples:
     addExecutionsCommand,
     addLeaksCommand,
     addStatusCommand,
+    addRevokeCommand,
+    addRetryCommand,
+    addSkipCommand,
+    addPauseCommand,
+    addResumeCommand,
+    addControlCommand,
   ];
   for (const addCommand of add) addGlobalOptions(addCommand(program));
   return program;

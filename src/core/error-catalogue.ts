@@ -80,6 +80,14 @@ export const errorCatalogue = {
     meaning: 'No open leak record has that id.',
     next: 'List the open ones with `reeve leaks list`; it may be resolved already.',
   },
+  EXECUTION_STATE: {
+    meaning: 'The execution, or the step, is in a state that does not allow what an operator asked for.',
+    next: 'Do what the message names as possible, or ask `reeve why` what the execution waits for.',
+  },
+  EXECUTION_CANCELED: {
+    meaning: 'An operator or the application has canceled the execution.',
+    next: 'Go on with it by `reeve retry`, or start the operation again.',
+  },
   RESULT_TIMEOUT: {
     meaning: 'The execution did not end within the time that the caller was ready to wait; it goes on.',
     next: 'Ask again later with the same execution id.',

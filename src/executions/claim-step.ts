@@ -41,6 +41,11 @@ export async function takeStep(pool: LedgerPool, writes: ResourceWrites, params:
   }
   if (found.state !== 'ready' || found.delivery !== params.delivery) return { kind: 'stale' };
   if (found.paused) return { kind: 'paused' };
+  if (found.execution_state === 'paused') {
+    // It became ready after the pause: it waits, like everything that is due, for the resume.
+    await postponeStep(pool, params, 0);
+    return { kind: 'paused' };
+  }
   const unknown = unknownName(found, params);
   if (unknown !== undefined) {
     await postponeStep(pool, params, unknownDelayMs);

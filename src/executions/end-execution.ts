@@ -15,9 +15,14 @@ import type { OwnedResource } from './sql/insert-execution-resources.ts';
 export interface Ending {
   readonly connection: Connection;
   readonly writes: ResourceWrites;
-  readonly step: ClaimedStep;
+  readonly step: EndingStep;
   readonly resources: readonly OwnedResource[];
 }
+
+/** What the end needs of the step that led to it; an operator's word may end an execution at no step at all. */
+type EndingStep = Pick<ClaimedStep, 'executionId' | 'resourceType' | 'resourceId'> & {
+  readonly position: number | null;
+};
 
 /**
  * The success rule: every owned resource takes its success transition and is free again. When one of them was edited
@@ -62,17 +67,30 @@ export async function endSucceeded(ending: Ending): Promise<'succeeded' | 'faile
  * failure transition with message and traceback, and is free again. A row that is in no state to fail (edited by hand)
  * only loses its owner.
  */
-export async function endFailed({ connection, writes, step, resources }: Ending, error: StoredError): Promise<void> {
+export async function endFailed(ending: Ending, error: StoredError): Promise<void> {
+  await endBadly(ending, error, 'failed');
+}
+
+/** As after a failure: what was begun outside is in a state that nobody knows, so the resources are erred. */
+export async function endCanceled(ending: Ending, error: StoredError): Promise<void> {
+  await endBadly(ending, error, 'canceled');
+}
+
+async function endBadly(
+  { connection, writes, step, resources }: Ending,
+  error: StoredError,
+  state: 'failed' | 'canceled',
+): Promise<void> {
   for (const resource of resources) {
     await storeOrNote(connection, { step, resource }, () =>
       failResource(connection, writes, step, { resource, error }),
     );
   }
   await endUnstartedChildren(connection, writes, step.executionId, error);
-  await endExecution(connection, step.executionId, 'failed', errorJson(error));
+  await endExecution(connection, step.executionId, state, errorJson(error));
   await wakeParentStep(connection, step.executionId);
   await insertEvent(connection, {
-    kind: 'execution.failed',
+    kind: `execution.${state}`,
     executionId: step.executionId,
     ...resourceOf(step),
     data: { code: error.code, message: error.message, position: step.position },
@@ -82,7 +100,7 @@ export async function endFailed({ connection, writes, step, resources }: Ending,
 async function failResource(
   connection: Connection,
   writes: ResourceWrites,
-  step: ClaimedStep,
+  step: EndingStep,
   { resource, error }: { readonly resource: OwnedResource; readonly error: StoredError },
 ): Promise<void> {
   if (resource.forget !== null && (await forgetResource(connection, writes, step, { resource, error }))) return;
@@ -103,7 +121,7 @@ async function failResource(
 async function forgetResource(
   connection: Connection,
   writes: ResourceWrites,
-  step: ClaimedStep,
+  step: EndingStep,
   { resource, error }: { readonly resource: OwnedResource; readonly error: StoredError },
 ): Promise<boolean> {
   await connection.query('SAVEPOINT reeve_forget');
@@ -127,7 +145,7 @@ async function forgetResource(
  */
 async function storeOrNote(
   connection: Connection,
-  { step, resource }: { readonly step: ClaimedStep; readonly resource: OwnedResource },
+  { step, resource }: { readonly step: EndingStep; readonly resource: OwnedResource },
   write: () => Promise<void>,
 ): Promise<void> {
   await connection.query('SAVEPOINT reeve_failure');
@@ -146,7 +164,7 @@ async function storeOrNote(
   }
 }
 
-function resourceOf(step: ClaimedStep): { resource?: { type: string; id: string } } {
+function resourceOf(step: EndingStep): { resource?: { type: string; id: string } } {
   if (step.resourceType === null || step.resourceId === null) return {};
   return { resource: { type: step.resourceType, id: step.resourceId } };
 }

@@ -2,7 +2,7 @@ import { ReeveError } from '../core/errors.ts';
 import { errorJson, storeError, type StoredError } from '../core/stored-error.ts';
 import type { ClaimedStep } from './claimed-step.ts';
 import type { Connection } from './connection.ts';
-import { endFailed, endSucceeded, type Ending } from './end-execution.ts';
+import { endCanceled, endFailed, endSucceeded, type Ending } from './end-execution.ts';
 import type { LedgerPool } from './ledger-pool.ts';
 import { mainResource } from './main-resource.ts';
 import type { ResourceChange, ResourceRef, ResourceWrites } from './resource-writes.ts';
@@ -29,7 +29,7 @@ export type FinishAnswer =
       /** What was written: not always what was asked, a lost resource turns a success into a failure. */
       readonly outcome: StepOutcome;
       readonly ready: readonly ReadyStep[];
-      readonly executionEnded?: 'succeeded' | 'failed';
+      readonly executionEnded?: 'succeeded' | 'failed' | 'canceled';
     };
 
 export interface FinishParams {
@@ -94,7 +94,9 @@ class Completion {
     if (mode === 'share' && failing) throw new NeedsExclusiveLock();
 
     const locked = await this.#lockResources(mode);
-    const outcome = await this.#stillAwaited(await this.#applyEffects(asked, locked));
+    const canceling = execution.state === 'canceling';
+    const wanted = canceling ? outcomeWhenCanceled(asked) : asked;
+    const outcome = await this.#stillAwaited(await this.#applyEffects(wanted, locked));
     // A step that takes or frees its resource by itself changes what is owned.
     const moved = this.#step.effects.after !== undefined;
     const resources = moved ? await listExecutionResources(this.#connection, this.#step.executionId) : locked;
@@ -102,6 +104,7 @@ class Completion {
     if (!(await endStep(this.#connection, this.#step, outcome, this.#expiredOnly))) throw new Stale();
     await recordAttempt(this.#connection, this.#step, outcome);
 
+    if (canceling) return this.#finishCanceling(outcome, execution.error as unknown as StoredError, resources);
     if (failing) return this.#finishFailing(outcome, execution.error as unknown as StoredError, resources);
     if (outcome.kind === 'failed') return this.#finishFailing(outcome, outcome.error, resources);
     if (outcome.kind !== 'succeeded') return { kind: 'finished', outcome, ready: [] };
@@ -203,9 +206,30 @@ class Completion {
     return { kind: 'finished', outcome, ready: [], executionEnded: 'failed' };
   }
 
+  /** The cancel has ended all that had not started; the last running step ends the execution. */
+  async #finishCanceling(
+    outcome: StepOutcome,
+    error: StoredError,
+    resources: readonly OwnedResource[],
+  ): Promise<FinishAnswer> {
+    if ((await countRunningSteps(this.#connection, this.#step.executionId)) > 0) {
+      return { kind: 'finished', outcome, ready: [] };
+    }
+    await endCanceled(this.#ending(resources), error);
+    return { kind: 'finished', outcome, ready: [], executionEnded: 'canceled' };
+  }
+
   #ending(resources: readonly OwnedResource[]): Ending {
     return { connection: this.#connection, writes: this.#writes, step: this.#step, resources };
   }
+}
+
+/** Nothing starts after a cancel: what would have been tried again, or looked at again, is canceled. */
+function outcomeWhenCanceled(outcome: StepOutcome): StepOutcome {
+  if (outcome.kind === 'succeeded' || outcome.kind === 'failed') return outcome;
+  return 'error' in outcome && outcome.error !== undefined
+    ? { kind: 'canceled', error: outcome.error }
+    : { kind: 'canceled' };
 }
 
 function lostResource(ref: ResourceRef): StoredError {

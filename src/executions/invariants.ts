@@ -35,6 +35,28 @@ const checks: readonly Check[] = [
         AND p.state IN ('ready', 'running', 'delayed', 'waiting'))`,
   },
   {
+    invariant: 'I2',
+    what: 'an execution is failing or canceling and nothing of it runs',
+    sql: (s) => `SELECT e.id, e.executor, e.state FROM ${s}.execution e WHERE e.active
+      AND e.state IN ('failing', 'canceling')
+      AND NOT EXISTS (SELECT 1 FROM ${s}.step p WHERE p.execution_id = e.id AND p.state = 'running')`,
+  },
+  {
+    invariant: 'I4',
+    what: 'something was canceled although no cancel was asked for',
+    sql: (s) => `SELECT e.id, e.state, p.position, p.state AS step_state
+      FROM ${s}.execution e JOIN ${s}.step p ON p.execution_id = e.id
+      WHERE e.cancel_requested_at IS NULL AND (p.state = 'canceled' OR e.state IN ('canceling', 'canceled'))`,
+  },
+  {
+    invariant: 'I4',
+    what: 'a step may still start although its execution is failing or canceling',
+    sql: (s) => `SELECT e.id, e.state, p.position, p.state AS step_state
+      FROM ${s}.execution e JOIN ${s}.step p ON p.execution_id = e.id
+      WHERE e.active AND e.state IN ('failing', 'canceling')
+        AND p.state IN ('pending', 'waiting', 'delayed', 'ready')`,
+  },
+  {
     invariant: 'I3',
     what: 'the count of a throttle differs from its held permits',
     sql: (

@@ -4,6 +4,8 @@ export interface QueueStatus {
   readonly name: string;
   readonly epoch: number;
   readonly pausedAt: Date | null;
+  readonly pausedBy: string | null;
+  readonly pausedReason: string | null;
   readonly ready: number;
   readonly running: number;
   readonly delayed: number;
@@ -40,7 +42,8 @@ export async function readStatus(connection: Connection, queues: readonly string
   const { schema } = connection;
   const alive = `w.state <> 'stopped' AND w.heartbeat_at > ${schema}.clock() - ${aliveFor}`;
   const depth = await connection.query<QueueStatus>(
-    `SELECT q.name, q.epoch::integer AS epoch, q.paused_at AS "pausedAt",
+    `SELECT q.name, q.epoch::integer AS epoch, q.paused_at AS "pausedAt", q.paused_by AS "pausedBy",
+       q.paused_reason AS "pausedReason",
        (SELECT count(*)::integer FROM ${schema}.step s WHERE s.state = 'ready' AND s.queue = q.name) AS ready,
        (SELECT count(*)::integer FROM ${schema}.step s WHERE s.state = 'running' AND s.queue = q.name) AS running,
        (SELECT count(*)::integer FROM ${schema}.step s WHERE s.state = 'delayed' AND s.queue = q.name) AS delayed,

@@ -13,4 +13,6 @@ export type StepOutcome =
   /** The worker died or hung; uses up no attempt but counts as a crash. */
   | { readonly kind: 'crashed'; readonly error: StoredError; readonly delayMs: number }
   /** Given back by a worker that shuts down; uses up no attempt. */
-  | { readonly kind: 'released' };
+  | { readonly kind: 'released' }
+  /** Ended because its execution was canceled; the error says how it ended, where it did so by throwing. */
+  | { readonly kind: 'canceled'; readonly error?: StoredError };

@@ -21,8 +21,16 @@ export class ChildStarter {
   readonly #executors: ReadonlyMap<string, ExecutorDefinition>;
   readonly #scheduler: ExecutionScheduler;
   readonly #dataSource: DataSource;
+  readonly #retry: (executionId: string) => Promise<void>;
 
-  constructor(executors: readonly ExecutorDefinition[], scheduler: ExecutionScheduler, dataSource: DataSource) {
+  /** @param retry - Lets a failed child go on where it failed. */
+  constructor(
+    executors: readonly ExecutorDefinition[],
+    scheduler: ExecutionScheduler,
+    dataSource: DataSource,
+    retry: (executionId: string) => Promise<void>,
+  ) {
+    this.#retry = retry;
     this.#executors = new Map(executors.map((executor) => [executor.name, executor]));
     this.#scheduler = scheduler;
     this.#dataSource = dataSource;
@@ -48,6 +56,11 @@ export class ChildStarter {
         parent: { executionId: step.executionId, position: step.position },
       }),
     );
+    const child = await childState(connection, executionId, wanted);
+    // A step that has not waited for this child yet and finds it failed is one that an operator has retried.
+    const hasWaited = (step.poll as { readonly child?: string } | null)?.child === executionId;
+    if (hasWaited || (child.state !== 'failed' && child.state !== 'canceled')) return child;
+    await this.#retry(executionId);
     return childState(connection, executionId, wanted);
   }
 }

@@ -65,8 +65,9 @@ export class Reconciler {
     const failures: unknown[] = [];
     for (const queue of queues) {
       try {
-        if (await this.#isMarked(queue)) await this.#findLost(queue);
-        else await this.#renewEpoch(queue);
+        if (!(await this.#isMarked(queue))) await this.#renewEpoch(queue);
+        // The jobs of a paused queue are dropped when they come; its resume sends all of it again.
+        else if (!queue.paused) await this.#findLost(queue);
       } catch (error) {
         failures.push(error);
       }

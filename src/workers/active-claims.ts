@@ -2,7 +2,7 @@ import { ReeveError } from '../core/errors.ts';
 import type { ClaimedStep } from '../executions/claimed-step.ts';
 
 /** Why the signal of a running step was aborted. */
-export type AbortCause = 'soft-limit' | 'hard-limit' | 'lost' | 'shutdown' | 'failing';
+export type AbortCause = 'soft-limit' | 'hard-limit' | 'lost' | 'shutdown' | 'failing' | 'cancel';
 
 const messages: Record<AbortCause, string> = {
   'soft-limit': 'the soft time limit of the step is over',
@@ -10,12 +10,14 @@ const messages: Record<AbortCause, string> = {
   lost: 'the step was taken over by another worker',
   shutdown: 'the worker shuts down and the step may be interrupted',
   failing: 'another step of the execution has failed',
+  cancel: 'the execution was canceled',
 };
 
 /** One step that this process runs now. */
 export class ActiveClaim {
   readonly step: ClaimedStep;
   readonly #abort = new AbortController();
+  readonly #cancel = new AbortController();
   #cause: AbortCause | undefined;
 
   constructor(step: ClaimedStep) {
@@ -30,10 +32,17 @@ export class ActiveClaim {
     return this.#cause;
   }
 
+  /** Aborted when the step is told that its execution was canceled, whatever it was told before. */
+  get canceled(): AbortSignal {
+    return this.#cancel.signal;
+  }
+
   /** Aborts the signal; the first cause stays, except that a lost step is lost whatever came before. */
   abort(cause: AbortCause): void {
     if (this.#cause === undefined || cause === 'lost') this.#cause = cause;
-    this.#abort.abort(new ReeveError('TASK_TIMED_OUT', messages[cause], { retryable: true }));
+    if (cause === 'cancel') this.#cancel.abort();
+    const code = cause === 'cancel' ? 'EXECUTION_CANCELED' : 'TASK_TIMED_OUT';
+    this.#abort.abort(new ReeveError(code, messages[cause], { retryable: true }));
   }
 }
 
@@ -51,6 +60,11 @@ export class ActiveClaims {
 
   remove(claim: ActiveClaim): void {
     this.#claims.delete(claim.step.token);
+  }
+
+  /** Tells the steps of an execution that it was canceled, before the heartbeat would. */
+  cancel(executionId: string): void {
+    for (const claim of this.#claims.values()) if (claim.step.executionId === executionId) claim.abort('cancel');
   }
 
   list(): readonly ActiveClaim[] {

@@ -58,6 +58,7 @@ export class Heartbeat {
       if (!stillActive.has(claim)) continue;
       const executionState = held.get(claim.step.token);
       if (executionState === undefined) claim.abort('lost');
+      else if (executionState === 'canceling') claim.abort('cancel');
       else if (executionState === 'failing') claim.abort('failing');
     }
     return undefined;

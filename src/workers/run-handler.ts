@@ -19,11 +19,14 @@ export interface RunEnvironment {
   readonly gates: GatePredicates;
   readonly children: ChildStarter;
   readonly logger: Logger;
+  /** How long the step is given to end by itself after a cancel. */
+  readonly cancelGraceMs: number;
 }
 
 /**
  * Runs the handler of a claimed step within its limits. At the soft limit the signal is aborted; at the hard limit the
- * attempt is over, whatever the code still does: its token is spent, so nothing of it can be written.
+ * attempt is over, whatever the code still does: its token is spent, so nothing of it can be written. A cancel is both,
+ * one after the other: the signal at once, the end of the attempt after the grace.
  */
 export async function runHandler(
   claim: ActiveClaim,
@@ -33,7 +36,14 @@ export async function runHandler(
   const { softTimeLimitMs, timeLimitMs } = claim.step.policy;
   const timers: NodeJS.Timeout[] = [];
   if (softTimeLimitMs !== null) timers.push(setTimeout(() => claim.abort('soft-limit'), softTimeLimitMs));
+  let ended = false;
   const overdue = new Promise<never>((_resolve, reject) => {
+    const { cancelGraceMs } = environment;
+    const giveGrace = (): void => {
+      if (!ended) timers.push(setTimeout(() => reject(ignoredCancel(claim, cancelGraceMs)), cancelGraceMs));
+    };
+    if (claim.canceled.aborted) giveGrace();
+    else claim.canceled.addEventListener('abort', giveGrace);
     if (timeLimitMs === null) return;
     timers.push(
       setTimeout(() => {
@@ -52,6 +62,7 @@ export async function runHandler(
     }
     throw error;
   } finally {
+    ended = true;
     for (const timer of timers) clearTimeout(timer);
   }
 }
@@ -63,6 +74,13 @@ function timedOut(claim: ActiveClaim, limitMs: number): Error {
     `step ${claim.step.position + 1} "${claim.step.description}" did not end within ${formatMs(limitMs)}`,
   );
   return Object.defineProperty(error, 'retryable', { value: undefined });
+}
+
+function ignoredCancel(claim: ActiveClaim, graceMs: number): Error {
+  return new ReeveError(
+    'EXECUTION_CANCELED',
+    `step ${claim.step.position + 1} "${claim.step.description}" did not end within ${formatMs(graceMs)} after the cancel; what its code still does outside is unknown`,
+  );
 }
 
 function stepRun(claim: ActiveClaim, environment: RunEnvironment): StepRun {

@@ -31,6 +31,8 @@ export interface StepRunnerOptions {
   readonly limits: JsonLimits;
   readonly workerId: string;
   readonly leaseMs: number;
+  /** How long a running step is given to end by itself after a cancel. */
+  readonly cancelGraceMs: number;
   /** Whether the worker is stopping, so that a step that was claimed just now and may be interrupted goes back. */
   readonly isDraining: () => boolean;
   readonly logger: Logger;
@@ -107,12 +109,14 @@ export class StepRunner {
 
   async #attempt(claim: ActiveClaim, logger: Logger): Promise<StepOutcome> {
     const { step } = claim;
-    const { pool, resources, tasks, gates, children, limits } = this.#options;
+    const { pool, resources, tasks, gates, children, limits, cancelGraceMs } = this.#options;
     try {
       const handler = tasks.handler(step.task);
-      const answer = await runHandler(claim, handler, { connection: pool, resources, gates, children, logger });
+      const environment = { connection: pool, resources, gates, children, logger, cancelGraceMs };
+      const answer = await runHandler(claim, handler, environment);
       return outcomeOfAnswer(step, answer, limits);
     } catch (error) {
+      if (claim.cause === 'cancel') return { kind: 'canceled', error: storeError(error) };
       if (claim.cause === 'shutdown') return { kind: 'released' };
       return outcomeOfError(step, error);
     }

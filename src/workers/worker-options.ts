@@ -19,6 +19,8 @@ export interface TimingOptions {
   readonly grace?: Duration;
   /** How often a step may lose its worker before it is failed. Default 3. */
   readonly maxCrashes?: number;
+  /** How long a running step is given to end by itself after its execution was canceled. Default `60s`. */
+  readonly cancelGrace?: Duration;
 }
 
 export interface Timing {
@@ -30,6 +32,7 @@ export interface Timing {
   readonly reconcilerMs: number;
   readonly graceMs: number;
   readonly maxCrashes: number;
+  readonly cancelGraceMs: number;
 }
 
 /** @throws CONFIGURATION_INVALID with all problems: a heartbeat that is not well below the lease, a bad duration. */
@@ -44,6 +47,7 @@ export function parseTiming(options: TimingOptions): Timing {
     reconcilerMs: durationMs(options.reconciler ?? '10s', 'timing.reconciler'),
     graceMs: durationMs(options.grace ?? '30s', 'timing.grace'),
     maxCrashes: options.maxCrashes ?? 3,
+    cancelGraceMs: durationMs(options.cancelGrace ?? '60s', 'timing.cancelGrace'),
   };
   const problems: string[] = [];
   if (timing.leaseMs < 500) problems.push(`timing.lease is ${timing.leaseMs} ms; use at least 500 ms`);

@@ -14,7 +14,10 @@ import { Heartbeat } from './heartbeat.ts';
 import { StepRunner, type StepRunnerOptions } from './step-runner.ts';
 import type { Timing } from './worker-options.ts';
 
-export interface WorkerPoolOptions extends Omit<StepRunnerOptions, 'claims' | 'workerId' | 'leaseMs' | 'isDraining'> {
+export interface WorkerPoolOptions extends Omit<
+  StepRunnerOptions,
+  'claims' | 'workerId' | 'leaseMs' | 'cancelGraceMs' | 'isDraining'
+> {
   readonly broker: Broker;
   /** Apart from the pool of claims and completions: a heartbeat never waits behind them. */
   readonly heartbeatPool: LedgerPool;
@@ -51,6 +54,7 @@ export class WorkerPool {
     this.#runner = new StepRunner({
       ...shared,
       leaseMs: options.timing.leaseMs,
+      cancelGraceMs: options.timing.cancelGraceMs,
       isDraining: () => this.#state === 'draining',
     });
     this.#heartbeat = new Heartbeat({
@@ -67,6 +71,11 @@ export class WorkerPool {
   /** How many steps run in this pool now. */
   get running(): number {
     return this.#claims.size;
+  }
+
+  /** Aborts the steps of an execution that was canceled in this process. */
+  cancel(executionId: string): void {
+    this.#claims.cancel(executionId);
   }
 
   async start(): Promise<void> {

@@ -48,7 +48,7 @@ function queueRow(queue: QueueStatus): string[] {
   const hasWork = queue.ready + queue.running + queue.delayed > 0;
   const marks = [
     hasWork && queue.workers === 0 ? styled('red', '! work but no worker') : '',
-    queue.pausedAt === null ? '' : styled('yellow', 'paused'),
+    queue.pausedAt === null ? '' : styled('yellow', harmless(pauseText(queue))),
   ];
   return [
     queue.name,
@@ -59,6 +59,10 @@ function queueRow(queue: QueueStatus): string[] {
     queue.ready === 0 ? '–' : formatMs(queue.oldestReadyMs),
     marks.filter((mark) => mark !== '').join(' '),
   ];
+}
+
+function pauseText({ pausedBy, pausedReason }: QueueStatus): string {
+  return `paused${pausedBy === null ? '' : ` by ${pausedBy}`}${pausedReason === null ? '' : `: ${pausedReason}`}`;
 }
 
 function workerRow(worker: WorkerStatus, now: number): string[] {

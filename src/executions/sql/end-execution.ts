@@ -5,7 +5,7 @@ import type { Connection } from '../connection.ts';
 export async function endExecution(
   connection: Connection,
   executionId: string,
-  state: 'succeeded' | 'failed',
+  state: 'succeeded' | 'failed' | 'canceled',
   error: JsonValue,
 ): Promise<void> {
   const { schema } = connection;

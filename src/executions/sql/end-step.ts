@@ -5,7 +5,7 @@ import type { Connection } from '../connection.ts';
 import type { StepOutcome } from '../step-outcome.ts';
 
 interface StepChange {
-  readonly state: 'succeeded' | 'failed' | 'delayed' | 'waiting';
+  readonly state: 'succeeded' | 'failed' | 'delayed' | 'waiting' | 'canceled';
   readonly attemptBack: 0 | 1;
   readonly crash: 0 | 1;
   readonly delayMs: number;
@@ -81,6 +81,8 @@ function stepChange(step: ClaimedStep, outcome: StepOutcome): StepChange {
       return { ...unchanged, state: 'waiting', attemptBack: 1, poll: { child: outcome.childId } };
     case 'released':
       return { ...unchanged, state: 'delayed', attemptBack: 1 };
+    case 'canceled':
+      return { ...unchanged, state: 'canceled', error: outcome.error === undefined ? null : errorJson(outcome.error) };
   }
 }
 

@@ -5,6 +5,11 @@ import type { ExecutionState } from '../states.ts';
 export interface LockedExecution {
   readonly state: ExecutionState;
   readonly error: JsonValue;
+  readonly executor: string;
+  readonly resourceType: string | null;
+  readonly resourceId: string | null;
+  readonly uniqueKey: string | null;
+  readonly exclusive: boolean;
 }
 
 /**
@@ -17,7 +22,9 @@ export async function lockExecution(
   mode: 'share' | 'update',
 ): Promise<LockedExecution | undefined> {
   const { rows } = await connection.query<LockedExecution>(
-    `SELECT state, error FROM ${connection.schema}.execution WHERE id = $1 FOR ${mode === 'share' ? 'SHARE' : 'UPDATE'}`,
+    `SELECT state, error, executor, resource_type AS "resourceType", resource_id AS "resourceId",
+       unique_key AS "uniqueKey", exclusive
+     FROM ${connection.schema}.execution WHERE id = $1 FOR ${mode === 'share' ? 'SHARE' : 'UPDATE'}`,
     [executionId],
   );
   return rows[0];

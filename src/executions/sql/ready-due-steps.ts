@@ -3,7 +3,7 @@ import type { Connection } from '../connection.ts';
 export interface DueRound {
   /** How many steps became ready. */
   readonly count: number;
-  /** Milliseconds until the next delayed step is due, or null when none is delayed. */
+  /** Milliseconds until the next delayed step is due, or null when none is delayed. Paused executions do not count. */
   readonly nextDueMs: number | null;
 }
 
@@ -25,8 +25,9 @@ export async function readyDueSteps(connection: Connection, limit: number): Prom
     [limit],
   );
   const { rows } = await connection.query<{ ms: number | null }>(
-    `SELECT (extract(epoch FROM min(s.run_at) - ${schema}.clock()) * 1000)::float8 AS ms
-     FROM ${schema}.step AS s WHERE s.state = 'delayed'`,
+    `SELECT (extract(epoch FROM s.run_at - ${schema}.clock()) * 1000)::float8 AS ms
+     FROM ${schema}.step AS s JOIN ${schema}.execution AS e ON e.id = s.execution_id AND e.state = 'running'
+     WHERE s.state = 'delayed' ORDER BY s.run_at LIMIT 1`,
   );
   return { count, nextDueMs: rows[0]?.ms ?? null };
 }

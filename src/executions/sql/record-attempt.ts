@@ -11,6 +11,7 @@ const outcomeWords = {
   await: 'polled',
   crashed: 'crashed',
   released: 'released',
+  canceled: 'canceled',
 } as const;
 
 /**

@@ -9,8 +9,8 @@ export interface HeldClaim {
 
 /**
  * The heartbeat of one process: one statement for all of its claims, sorted, passing over rows that a completion has
- * locked. Answers the tokens that still hold their step, with the state of the execution; a token that is missing from
- * the answer has lost its step.
+ * locked. Answers the tokens that still hold their step, with the state of the execution (`canceling` wherever a cancel
+ * was asked for); a token that is missing from the answer has lost its step.
  */
 export async function renewLeases(
   connection: Connection,
@@ -34,7 +34,8 @@ export async function renewLeases(
     [...params, leaseMs],
   );
   const { rows } = await connection.query<{ token: string; state: ExecutionState }>(
-    `SELECT h.token, e.state FROM ${schema}.step AS s JOIN ${held}
+    `SELECT h.token, CASE WHEN e.cancel_requested_at IS NULL THEN e.state ELSE 'canceling' END AS state
+     FROM ${schema}.step AS s JOIN ${held}
        ON s.execution_id = h.execution_id AND s.position = h.position AND s.claim_token = h.token
      JOIN ${schema}.execution AS e ON e.id = s.execution_id`,
     params,

@@ -1,0 +1,55 @@
+import { ReeveError } from '../core/errors.ts';
+import { errorJson, storeError, type StoredError } from '../core/stored-error.ts';
+import { endCanceled } from './end-execution.ts';
+import type { LedgerPool } from './ledger-pool.ts';
+import { lockForOperator, noteOperator, storedWord, type OperatorOptions } from './operator.ts';
+import type { ResourceWrites } from './resource-writes.ts';
+import { cancelOpenSteps } from './sql/cancel-open-steps.ts';
+import { countRunningSteps } from './sql/count-running-steps.ts';
+import { listExecutionResources } from './sql/list-execution-resources.ts';
+import { requestCancel } from './sql/request-cancel.ts';
+import { isEnded, type ExecutionState } from './states.ts';
+
+/** What a cancel has come to: see {@link cancelExecution}. */
+export interface CancelAnswer {
+  readonly state: Exclude<ExecutionState, 'running' | 'paused'>;
+}
+
+/**
+ * Cancels an execution, in one transaction: what has not started is `canceled`, and nothing new starts after it.
+ *
+ * Nothing runs: the execution is `canceled` and its resources are erred and free, also those that were still scheduled.
+ * Steps run: it is `canceling`; they hear of it through their signal, and the end of the last one ends the execution.
+ * What had ended, or was failing, before the cancel came stays as it is, and the answer says so. To ask again is harmless.
+ *
+ * @throws EXECUTION_NOT_FOUND
+ */
+export async function cancelExecution(
+  pool: LedgerPool,
+  writes: ResourceWrites,
+  executionId: string,
+  options: OperatorOptions,
+): Promise<CancelAnswer> {
+  return pool.transaction(async (connection) => {
+    const execution = await lockForOperator(connection, executionId);
+    const { state, resourceType, resourceId } = execution;
+    if (isEnded(state) || state === 'canceling') return { state };
+    const resources = await listExecutionResources(connection, executionId);
+    await writes.lock(connection, resources);
+    const error = canceledError(options);
+    await noteOperator(connection, 'cancel', { executionId, execution }, options);
+    await requestCancel(connection, executionId, errorJson(error));
+    if (state === 'failing') return { state };
+    await cancelOpenSteps(connection, executionId);
+    if ((await countRunningSteps(connection, executionId)) > 0) return { state: 'canceling' };
+    const step = { executionId, position: null, resourceType, resourceId };
+    await endCanceled({ connection, writes, step, resources }, error);
+    return { state: 'canceled' };
+  });
+}
+
+function canceledError(options: OperatorOptions): StoredError {
+  const reason = storedWord(options.reason);
+  const message = reason === null ? 'canceled' : `canceled: ${reason}`;
+  return { ...storeError(new ReeveError('EXECUTION_CANCELED', message)), traceback: '' };
+}
