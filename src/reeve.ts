@@ -1,10 +1,9 @@
 import { EventEmitter, once } from 'node:events';
-import type { DataSource, EntityManager } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { durationMs, type Duration } from './core/duration.ts';
 import { ReeveError } from './core/errors.ts';
 import type { QueueName } from './core/queue-names.ts';
 import { createLogger, type Logger } from './core/logging.ts';
-import { storeError } from './core/stored-error.ts';
 import {
   awaitExecution,
   getExecution,
@@ -12,9 +11,10 @@ import {
   type ExecutionChange,
   type ExecutionOutcome,
 } from './executions/await-execution.ts';
+import { explainExecution, explainResource, type Explanation } from './executions/explain.ts';
 import { checkInvariants, type Violation } from './executions/invariants.ts';
 import { LedgerPool, poolConfigOf } from './executions/ledger-pool.ts';
-import { migrateLedger, readEngineId } from './executions/migrate-ledger.ts';
+import { migrateLedger } from './executions/migrate-ledger.ts';
 import {
   listExecutions,
   listSteps,
@@ -27,8 +27,6 @@ import type { QueuePause } from './executions/pause-queue.ts';
 import type { RetryAnswer } from './executions/retry-execution.ts';
 import type { OperatorOptions } from './executions/operator.ts';
 import type { Scheduled } from './executions/schedule-execution.ts';
-import { isConnectionError } from './executions/sql-state.ts';
-import { ensureQueues } from './executions/sql/ensure-queues.ts';
 import { listOperations, type OperationView } from './executions/sql/list-operations.ts';
 import { ExecutionScheduler } from './executors/execution-scheduler.ts';
 import { TaskRegistry } from './executors/task-registry.ts';
@@ -40,6 +38,7 @@ import { Control } from './reeve-control.ts';
 import { CommitNudge } from './reeve-commit-nudge.ts';
 import { executeRequest, type Execute } from './reeve-execute.ts';
 import { parseOptions, type ReeveOptions, type ResolvedOptions } from './reeve-options.ts';
+import { checkSearchPath, ledgerError, prepareLedger } from './reeve-ledger.ts';
 import { readStatus, type ReeveStatus } from './executions/read-status.ts';
 import { WorkerService } from './reeve-worker.ts';
 
@@ -241,6 +240,18 @@ export class Reeve implements Execute {
     return control.resumeQueue(name, options);
   }
 
+  /**
+   * What an execution, or a resource as `type/id`, waits for: the chain of causes, each with evidence.
+   *
+   * @throws EXECUTION_NOT_FOUND, RESOURCE_UNKNOWN, RESOURCE_NOT_FOUND
+   */
+  async why(target: string): Promise<Explanation> {
+    const { pool, writes } = await this.#connect();
+    const [type = '', ...id] = target.split('/');
+    if (id.length === 0) return explainExecution(pool, target);
+    return explainResource(pool, writes, { type, id: id.join('/') });
+  }
+
   /** Queues with their depth, and the workers that live. */
   async status(): Promise<ReeveStatus> {
     const { pool } = await this.#connect();
@@ -338,50 +349,6 @@ export class Reeve implements Execute {
     await once(this.#events, executionId, { signal: AbortSignal.timeout(Math.max(1, Math.round(ms))) }).catch(
       () => undefined,
     );
-  }
-}
-
-/** A database that does not answer, as an error with a code and a next step. */
-function ledgerError(error: unknown): unknown {
-  if (!isConnectionError(error)) return error;
-  const inner = error instanceof AggregateError ? (error.errors[0] as unknown) : error;
-  const message = storeError(inner).message;
-  return new ReeveError('LEDGER_UNAVAILABLE', `PostgreSQL does not answer: ${message}`, {
-    cause: error,
-    retryable: true,
-  });
-}
-
-/**
- * Unqualified names of the application must lead both pools to the same place, and not into the ledger: PostgreSQL looks
- * first into the schema that is named like the user.
- */
-async function checkSearchPath(dataSource: DataSource, pool: LedgerPool): Promise<void> {
-  const sql = 'SELECT current_schema() AS name, current_user AS role';
-  const [application] = await dataSource.query<{ name: string; role: string }[]>(sql);
-  const engine = (await pool.query<{ name: string }>(sql)).rows[0];
-  const problem =
-    application?.name === pool.schema
-      ? `unqualified tables of role "${application.role}" lead into the schema "${pool.schema}" of the ledger`
-      : application?.name === engine?.name
-        ? undefined
-        : `unqualified tables lead to "${application?.name}" in the dataSource and to "${engine?.name}" in the engine`;
-  if (problem === undefined) return;
-  await pool.close();
-  throw new ReeveError(
-    'CONFIGURATION_INVALID',
-    `${problem}; set the search_path in the dataSource: extra: { options: '-c search_path=public' }`,
-  );
-}
-
-async function prepareLedger(pool: LedgerPool, queues: readonly string[]): Promise<string> {
-  try {
-    const id = await readEngineId(pool);
-    await ensureQueues(pool, queues);
-    return id;
-  } catch (error) {
-    await pool.close();
-    throw error;
   }
 }
 
