@@ -53,6 +53,8 @@ export type { CancelAnswer } from './executions/cancel-execution.ts';
 export type { QueuePause } from './executions/pause-queue.ts';
 export type { RetryAnswer } from './executions/retry-execution.ts';
 export type { OperationView } from './executions/sql/list-operations.ts';
+export type { Blocker, BlockerKind } from './executions/blocker.ts';
+export type { Explanation } from './executions/explain.ts';
 export type { OperatorOptions } from './executions/operator.ts';
 export type { AttemptView, ExecutionView, StepView } from './executions/read-executions.ts';
 export type { Scheduled } from './executions/schedule-execution.ts';

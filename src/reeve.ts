@@ -12,6 +12,7 @@ import {
   type ExecutionChange,
   type ExecutionOutcome,
 } from './executions/await-execution.ts';
+import { explainExecution, explainResource, type Explanation } from './executions/explain.ts';
 import { checkInvariants, type Violation } from './executions/invariants.ts';
 import { LedgerPool, poolConfigOf } from './executions/ledger-pool.ts';
 import { migrateLedger } from './executions/migrate-ledger.ts';
@@ -37,10 +38,10 @@ import { Relay } from './queues/relay.ts';
 import { ResourceRegistry } from './resources/resource-registry.ts';
 import { ResourceStore } from './resources/resource-store.ts';
 import { Control } from './reeve-control.ts';
-import { checkSearchPath, ledgerError, prepareLedger } from './reeve-connect.ts';
 import { CommitNudge } from './reeve-commit-nudge.ts';
 import { executeRequest, type Execute } from './reeve-execute.ts';
 import { parseOptions, type ReeveOptions, type ResolvedOptions } from './reeve-options.ts';
+import { checkSearchPath, ledgerError, prepareLedger } from './reeve-ledger.ts';
 import { readStatus, type ReeveStatus } from './executions/read-status.ts';
 import { WorkerService } from './reeve-worker.ts';
 
@@ -240,6 +241,18 @@ export class Reeve implements Execute {
   async resumeQueue(name: QueueName, options: OperatorOptions = {}): Promise<QueuePause> {
     const { control } = await this.#connect();
     return control.resumeQueue(name, options);
+  }
+
+  /**
+   * What an execution, or a resource as `type/id`, waits for: the chain of causes, each with evidence.
+   *
+   * @throws EXECUTION_NOT_FOUND, RESOURCE_UNKNOWN, RESOURCE_NOT_FOUND
+   */
+  async why(target: string): Promise<Explanation> {
+    const { pool, writes } = await this.#connect();
+    const [type = '', ...id] = target.split('/');
+    if (id.length === 0) return explainExecution(pool, target);
+    return explainResource(pool, writes, { type, id: id.join('/') });
   }
 
   /** Queues with their depth, and the workers that live. */

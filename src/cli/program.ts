@@ -14,6 +14,7 @@ import {
   addSkipCommand,
 } from './commands/operate.ts';
 import { addStatusCommand } from './commands/status.ts';
+import { addWhyCommand } from './commands/why.ts';
 import { addWorkerCommand } from './commands/worker.ts';
 import { addGlobalOptions, applyGlobalOptions, globalOptions, type GlobalOptions } from './global-options.ts';
 
@@ -42,6 +43,7 @@ Examples:
   $ reeve status                              queues and workers
   $ reeve executions list --state failed      what went wrong
   $ reeve executions show 0198d2c4            steps, attempts and errors of one execution
+  $ reeve why 0198d2c4                        what it waits for
   $ reeve retry 0198d2c4                      let it go on where it failed
   $ reeve control pause heavy                 hold a queue`,
     )
@@ -59,6 +61,7 @@ Examples:
     addExecutionsCommand,
     addLeaksCommand,
     addStatusCommand,
+    addWhyCommand,
     addRevokeCommand,
     addRetryCommand,
     addSkipCommand,

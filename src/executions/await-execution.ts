@@ -1,4 +1,5 @@
 import { ReeveError } from '../core/errors.ts';
+import { isUuid } from '../core/ids.ts';
 import { formatMs } from '../core/duration.ts';
 import type { JsonValue } from '../core/json.ts';
 import type { Connection } from './connection.ts';
@@ -88,7 +89,7 @@ export async function* watchExecution(
 
 /** @throws EXECUTION_NOT_FOUND */
 export async function getExecution(connection: Connection, executionId: string): Promise<ExecutionView> {
-  const execution = await findExecution(connection, executionId);
+  const execution = isUuid(executionId) ? await findExecution(connection, executionId) : undefined;
   if (execution !== undefined) return execution;
   throw new ReeveError('EXECUTION_NOT_FOUND', `there is no execution ${executionId}`, { details: { executionId } });
 }

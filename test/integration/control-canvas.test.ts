@@ -36,7 +36,7 @@ describeOnBrokers('a retry', (broker) => {
     broken = false;
     await bundle.reeve.retry(executionId, { by: 'ada' });
     expect(await ended(bundle, executionId)).toMatchObject({ state: 'succeeded', result: 10 });
-    expect(ran.toSorted()).toEqual([0, 1, 2, 3, 4]);
+    expect(ran.toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4]);
   });
 
   it('leaves the side of a gate that was not taken alone', async () => {
@@ -120,5 +120,46 @@ describeOnBrokers('a child', (broker) => {
     expect(child).toMatchObject({ state: 'canceled', parentId: executionId });
     expect(await readVolume(bundle, row.id)).toMatchObject({ state: 'erred', executionId: null });
     expect(outside.names()).toEqual(['rename']);
+  });
+});
+
+describeOnBrokers('why', (broker) => {
+  it('follows a child to what the child waits for, and names a place in a group', async () => {
+    const { volume } = testResources(new Outside());
+    const inner = defineActionExecutor(volume, {
+      name: 'volume.inner',
+      plan: (p) => p.call('rename', { queue: 'heavy' }),
+    });
+    const outer = defineExecutor({
+      name: 'outer',
+      input: z.array(z.string()),
+      plan: (p, ids) =>
+        p.group(
+          ids.map((id) => (q: typeof p) => q.child(inner, id)),
+          { concurrency: 1 },
+        ),
+    });
+    await using bundle = await makeBundle(broker, { executors: [inner, outer] });
+    await bundle.reeve.startWorker({ queues: ['tasks'] });
+    const rows = [await volumeIn(bundle, 'ok'), await volumeIn(bundle, 'ok')];
+    const { executionId } = await bundle.reeve.execute(
+      outer,
+      rows.map((row) => row.id),
+    );
+    await eventually(async () => {
+      const { chain } = await bundle.reeve.why(executionId);
+      expect(chain.map((blocker) => blocker.kind)).toEqual([
+        'waiting',
+        'no-worker',
+        'waiting',
+        'predecessor',
+        'predecessor',
+      ]);
+      expect(chain[0]?.text).toMatch(/waits for its child, execution/);
+      expect(chain[1]?.text).toContain('nobody who lives serves queue "heavy"');
+      expect(chain[2]?.text).toContain('waits for a place among the members of its group');
+    });
+    await bundle.reeve.startWorker({ queues: ['heavy'] });
+    expect((await ended(bundle, executionId)).state).toBe('succeeded');
   });
 });

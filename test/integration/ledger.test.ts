@@ -136,6 +136,18 @@ describe('the invariant checker', () => {
        SELECT gen_random_uuid(), id, 0, 0, '{k}', '{1}', false, now() FROM reeve.execution`,
     ],
     ['I4', 'before its predecessor ended well', `UPDATE reeve.step SET state = 'canceled' WHERE position = 0`],
+    [
+      'I2',
+      'nothing of it runs',
+      `UPDATE reeve.execution SET state = 'canceling', cancel_requested_at = now(), finished_at = NULL`,
+    ],
+    ['I4', 'no cancel was asked for', `UPDATE reeve.step SET state = 'canceled' WHERE position = 1`],
+    [
+      'I4',
+      'may still start',
+      `WITH e AS (UPDATE reeve.execution SET state = 'failing', finished_at = NULL)
+       UPDATE reeve.step SET state = 'pending', finished_at = NULL, open_predecessors = 1 WHERE position = 1`,
+    ],
     ['I4', 'still open', `UPDATE reeve.step SET state = 'pending', finished_at = NULL WHERE position = 2`],
     ['I4', 'an end without its attempt', `DELETE FROM reeve.attempt WHERE position = 1`],
     [

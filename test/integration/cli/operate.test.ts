@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { ExecutionDetails, ReeveStatus } from '../../../src/index.ts';
+import type { ExecutionDetails, Explanation, ReeveStatus } from '../../../src/index.ts';
 import { breakDevice, hold } from './fixture-app/app.ts';
 import { makeFixtureDatabase } from './fixture-database.ts';
 import { reeveJson, runReeve } from './reeve-process.ts';
@@ -77,6 +77,25 @@ describe('the words of an operator', () => {
     expect(text.stdout).toContain('paused by ada: new rack');
     expect(resumedQueue).toEqual({ queue: 'tasks', paused: false, changed: true });
     expect(unknown).toMatchObject({ exitCode: 2 });
+    await fixture.reeve.cancel(executionId);
+  });
+
+  it('why tells what an execution or a resource waits for', async () => {
+    await using fixture = await makeFixtureDatabase('postgres');
+    const options = { environment: fixture.environment };
+    const device = await fixture.saveDevice('ok');
+    const { executionId } = await fixture.reeve.execute(breakDevice, device);
+
+    const text = await runReeve(['why', executionId.slice(0, 13)], options);
+    const ofResource = await reeveJson<Explanation>(['why', `test.device/${device.id}`], options);
+    const missing = await runReeve(['why', unknownId], options);
+
+    expect(text.stdout).toBe(
+      `break ${executionId} is running\nno-worker    step 1 "fail" has no worker: nobody who lives serves queue "tasks"; start one with "reeve worker -Q tasks"\n`,
+    );
+    expect(ofResource).toMatchObject({ executionId, resource: { type: 'test.device', id: device.id } });
+    expect(ofResource.chain.map(({ kind }) => kind)).toEqual(['owned', 'no-worker']);
+    expect(missing).toMatchObject({ exitCode: 3 });
     await fixture.reeve.cancel(executionId);
   });
 });

@@ -39,6 +39,7 @@ export async function checkSearchPath(dataSource: DataSource, pool: LedgerPool):
   );
 }
 
+/** The id of the ledger, with a row for each queue; closes the pool when there is none. */
 export async function prepareLedger(pool: LedgerPool, queues: readonly string[]): Promise<string> {
   try {
     const id = await readEngineId(pool);
