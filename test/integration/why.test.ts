@@ -1,5 +1,6 @@
 import { expect, it } from '@jest/globals';
-import { defineActionExecutor, defineTask, type Blocker } from '../../src/index.ts';
+import { z } from 'zod';
+import { defineActionExecutor, defineExecutor, defineTask, type Blocker } from '../../src/index.ts';
 import { describeOnBrokers, makeBundle, type Bundle } from '../support/bundle.ts';
 import { eventually } from '../support/eventually.ts';
 import { ended, volumeIn } from '../support/start.ts';
@@ -160,6 +161,38 @@ describeOnBrokers('why', (broker) => {
     await bundle.reeve.cancel(queued.executionId);
     gate.resolve();
     await ended(bundle, running.executionId);
+  });
+
+  it('waiting: for room in a bounded group, or for a child, with what the child waits for', async () => {
+    const { volume } = testResources(new Outside());
+    const onHeavy = defineTask({ name: 'on-heavy', queue: 'heavy', run: () => 'fine' });
+    const node = defineActionExecutor(volume, { name: 'volume.node', plan: (p) => p.run(onHeavy, undefined) });
+    const cluster = defineExecutor({
+      name: 'cluster',
+      input: z.object({ id: z.string() }),
+      plan: (p, { id }) => p.child(node, id),
+    });
+    const bounded = defineExecutor({
+      name: 'bounded',
+      plan: (p) =>
+        p.group(
+          [1, 2].map(() => (q: typeof p) => q.run(onHeavy, undefined)),
+          { concurrency: 1 },
+        ),
+    });
+    await using bundle = await makeBundle(broker, { executors: [node, cluster, bounded], tasks: [onHeavy] });
+    await bundle.reeve.startWorker({ queues: ['tasks'] });
+    const row = await volumeIn(bundle, 'ok');
+    const parent = await bundle.reeve.execute(cluster, { id: row.id });
+    const group = await bundle.reeve.execute(bounded);
+
+    await eventually(async () => expect(await kinds(bundle, parent.executionId)).toEqual(['waiting', 'no-worker']));
+    const { chain } = await bundle.reeve.why(parent.executionId);
+    expect(chain[0]).toMatchObject({ evidence: { waitingFor: 'child', child: expect.any(String) } });
+    expect(await kinds(bundle, `test.volume/${row.id}`)).toEqual(['owned', 'no-worker']);
+    expect(await kinds(bundle, group.executionId)).toEqual(['no-worker', 'waiting']);
+    await bundle.reeve.startWorker({ queues: ['heavy'] });
+    for (const { executionId } of [parent, group]) expect((await ended(bundle, executionId)).state).toBe('succeeded');
   });
 
   it('ended and free: how it ended, at which step; nothing holds the resource', async () => {
