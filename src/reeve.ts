@@ -1,5 +1,8 @@
 import { EventEmitter, once } from 'node:events';
 import type { DataSource, EntityManager } from 'typeorm';
+import type { Firing } from './beat/firing.ts';
+import { Schedules } from './beat/schedules.ts';
+import { Targets } from './beat/targets.ts';
 import { durationMs, type Duration } from './core/duration.ts';
 import { ReeveError } from './core/errors.ts';
 import { createLogger, type Logger } from './core/logging.ts';
@@ -30,6 +33,7 @@ import { Broker, migrateBroker } from './queues/broker.ts';
 import { Relay } from './queues/relay.ts';
 import { ResourceRegistry } from './resources/resource-registry.ts';
 import { ResourceStore } from './resources/resource-store.ts';
+import { BeatRunner, dataSourceFiring, type BeatHandle } from './reeve-beat.ts';
 import { CommitNudge } from './reeve-commit-nudge.ts';
 import { executeRequest, type Execute } from './reeve-execute.ts';
 import { parseOptions, type ReeveOptions, type ResolvedOptions } from './reeve-options.ts';
@@ -47,6 +51,8 @@ interface Engine {
   readonly resources: ResourceRegistry;
   readonly writes: ResourceStore;
   readonly scheduler: ExecutionScheduler;
+  readonly targets: Targets;
+  readonly firing: Firing;
 }
 
 /** One started worker of a process. */
@@ -77,13 +83,17 @@ export class Reeve implements Execute {
   #engine: Promise<Engine> | undefined;
   #started: Engine | undefined;
   #workers: WorkerService | undefined;
+  readonly #beats = new BeatRunner();
   #closed: Promise<void> | undefined;
 
   readonly execute: Execute['execute'];
+  /** Schedules at run time: list, create, edit, pause, explain … */
+  readonly schedules: Schedules;
 
   constructor(options: ReeveOptions) {
     this.options = parseOptions(options);
     this.#logger = this.options.logger ?? createLogger(this.options.logLevel);
+    this.schedules = new Schedules(async () => ({ ...(await this.#connect()), changed: () => this.#beats.wake() }));
     this.execute = (target: unknown, ...rest: unknown[]) => this.#executeAlone(target, rest);
   }
 
@@ -122,6 +132,16 @@ export class Reeve implements Execute {
       onEnded: (executionId) => this.#events.emit(executionId),
     });
     return this.#workers.start(options);
+  }
+
+  /**
+   * Fires schedules in this process until the handle is stopped or Reeve is closed. Any number of processes may: each
+   * due time gets one verdict and at most one execution.
+   */
+  async startBeat(): Promise<BeatHandle> {
+    const engine = await this.#connect();
+    engine.relay.start();
+    return this.#beats.start({ ...engine, logger: this.#logger });
   }
 
   /**
@@ -175,6 +195,7 @@ export class Reeve implements Execute {
 
   async #close(): Promise<void> {
     const engine = await this.#engine?.catch(() => undefined);
+    await this.#beats.stop();
     await this.#workers?.stop();
     this.#nudges.stop();
     if (engine === undefined) return;
@@ -229,7 +250,10 @@ export class Reeve implements Execute {
       lockTimeoutMs,
       queues: Object.keys(queues),
     });
-    this.#started = { id, pool, heartbeatPool, broker, relay, tasks, resources, writes, scheduler };
+    const targets = new Targets(this.options.tasks, this.options.executors, this.options.schedules);
+    const firing = dataSourceFiring(scheduler, targets, this.#nudges, this.options);
+    const parts = { pool, heartbeatPool, broker, relay, tasks, resources, writes, scheduler, targets, firing };
+    this.#started = { id, ...parts };
     return this.#started;
   }
 

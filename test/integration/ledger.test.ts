@@ -74,7 +74,7 @@ describe('migrations', () => {
       installExtensions: false,
     });
     await down.initialize();
-    await down.undoLastMigration();
+    for (const _migration of reeveMigrations) await down.undoLastMigration();
     const tables: { table_name: string }[] = await down.query(
       `SELECT table_name FROM information_schema.tables WHERE table_schema = 'reeve'`,
     );
