@@ -1,9 +1,11 @@
 import { Command } from 'commander';
 import { packageVersion } from '../core/package-version.ts';
+import { addBeatCommand } from './commands/beat.ts';
 import { addDevCommand } from './commands/dev.ts';
 import { addExecutionsCommand } from './commands/executions.ts';
 import { addListCommand } from './commands/list.ts';
 import { addMigrateCommand } from './commands/migrate.ts';
+import { addScheduleCommand } from './commands/schedule.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addWorkerCommand } from './commands/worker.ts';
 import { addGlobalOptions, applyGlobalOptions, globalOptions, type GlobalOptions } from './global-options.ts';
@@ -30,6 +32,7 @@ Examples:
   $ reeve dev                                 everything in one terminal, database included
   $ reeve migrate                             create or update Reeve's tables
   $ reeve worker -Q heavy -c 2                a pool for the queue "heavy"
+  $ reeve beat                                fire schedules when they are due
   $ reeve status                              queues and workers
   $ reeve executions list --state failed      what went wrong
   $ reeve executions show 0198d2c4            steps, attempts and errors of one execution`,
@@ -43,9 +46,11 @@ Examples:
   const add = [
     addMigrateCommand,
     addWorkerCommand,
+    addBeatCommand,
     addDevCommand,
     addListCommand,
     addExecutionsCommand,
+    addScheduleCommand,
     addStatusCommand,
   ];
   for (const addCommand of add) addGlobalOptions(addCommand(program));
