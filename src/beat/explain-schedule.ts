@@ -1,5 +1,5 @@
 import type { FireRow } from '../executions/sql/list-fires.ts';
-import { nextDueOf, type ScheduleRules } from './schedule-rules.ts';
+import { nextDueOf, parseRules, type ScheduleRules } from './schedule-rules.ts';
 
 /** A due time that is still to come. */
 export interface ComingDueTime {
@@ -63,4 +63,17 @@ function noteOn({ timing, zone }: ScheduleRules, due: number): string {
 
 function clockText(local: number): string {
   return new Date(local).toISOString().slice(0, 19).replace('T', ' ');
+}
+
+/**
+ * What an expression means.
+ *
+ * @throws SCHEDULE_INVALID with what is wrong and what is right.
+ */
+export function checkCron(
+  cron: string,
+  options: { readonly timeZone: string; readonly name: string; readonly after: number; readonly count: number },
+): { readonly expanded: string; readonly coming: ComingDueTime[] } {
+  const rules = parseRules(options.name, { cron, timeZone: options.timeZone }, options.after);
+  return { expanded: rules.expanded ?? cron, coming: comingDueTimes(rules, options.after, options.count) };
 }

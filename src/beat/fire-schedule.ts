@@ -92,6 +92,13 @@ async function fireJudged(
   const fires: NewFire[] = [];
   let waiting = row.waiting_due_at;
   let live = rules.overlap === 'allow' ? undefined : await findLiveRun(scope.connection, row.id);
+  if (waiting !== null && live === undefined) {
+    // It comes before the due times after it; their overlap is with its run.
+    const fire = await start(scope, row, waiting, 'fired');
+    fires.push(fire);
+    waiting = null;
+    live = startedIn([fire]) === 1 ? (fire.executionId ?? undefined) : undefined;
+  }
   const isOver = (): boolean =>
     rules.maxRuns !== undefined && row.runs + startedIn(fires) + (waiting === null ? 0 : 1) >= rules.maxRuns;
   for (const judgement of judged.judgements) {
@@ -113,7 +120,8 @@ async function fireJudged(
   }
   await recordFires(scope.connection, row.id, fires);
   const nextDueAt = judged.next === undefined || isOver() ? null : new Date(judged.next);
-  const lastDueAt = fires.at(-1)?.dueAt ?? row.last_due_at;
+  const last = Math.max(fires.at(-1)?.dueAt.getTime() ?? 0, row.last_due_at?.getTime() ?? 0);
+  const lastDueAt = last === 0 ? null : new Date(last);
   const started = startedIn(fires);
   await advanceSchedule(scope.connection, { id: row.id, nextDueAt, lastDueAt, waitingDueAt: waiting, started });
   return { name: row.name, fires };

@@ -2,12 +2,12 @@ import { formatMs } from '../core/duration.ts';
 import { nextDueOf, type ScheduleRules } from './schedule-rules.ts';
 
 /** What becomes of one due time, before overlap is looked at. */
-export type Judgement =
+type Judgement =
   | { readonly dueAt: number; readonly kind: 'fire'; readonly late: boolean }
   | { readonly dueAt: number; readonly kind: 'missed'; readonly reason: string };
 
 /** Up to so late counts as on time, so that the restart of a beat changes nothing. */
-export const onTimeMs = 10_000;
+const onTimeMs = 10_000;
 
 /** More due times than this are judged in several transactions. */
 const maxDueTimes = 20_000;

@@ -2,7 +2,7 @@ import type { CronLiteral } from '../core/cron-literal.ts';
 import type { Duration } from '../core/duration.ts';
 
 /** Exactly one way to say when. */
-export type WhenOptions<Cron extends string = string> =
+type WhenOptions<Cron extends string = string> =
   | {
       /**
        * Five fields (minute, hour, day of month, month, day of week) or six with seconds first. Names, ranges, lists,
@@ -25,7 +25,7 @@ export type WhenOptions<Cron extends string = string> =
       readonly every?: never;
     };
 
-export interface PolicyOptions {
+interface PolicyOptions {
   /** An IANA zone such as `Europe/Tallinn`. Default `UTC`. */
   readonly timeZone?: string;
   /** Nothing is due before. */

@@ -9,7 +9,7 @@ import { optionNames, whenNames, type StoredOptions } from './schedule-options.t
 import { findZone, zoneNames, type Zone } from './zone.ts';
 
 /** The shortest period that may be asked for; a cron expression cannot say a shorter one. */
-export const shortestPeriodMs = 1_000;
+const shortestPeriodMs = 1_000;
 
 /** Options that were read and found right. */
 export interface ScheduleRules {

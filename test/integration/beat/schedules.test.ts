@@ -90,34 +90,37 @@ describe('while a run of the schedule is still alive', () => {
     const bundle = await makeBundle('postgres', { tasks: [slow], schedules: [schedule] });
     await bundle.reeve.startWorker();
     await bundle.reeve.startBeat();
-    return { bundle, gate };
+    const close = async (): Promise<void> => {
+      gate.resolve();
+      await bundle[Symbol.asyncDispose]();
+    };
+    return { bundle, gate, [Symbol.asyncDispose]: close };
   };
   const verdicts = async (bundle: Bundle): Promise<string[]> =>
     (await past(bundle, 'slow')).toReversed().map(({ verdict }) => verdict);
 
   it('a due time is skipped by default, with the execution that still runs', async () => {
-    const { bundle, gate } = await slowBundle('skip');
+    await using slow = await slowBundle('skip');
+    const { bundle, gate } = slow;
     await eventually(async () => expect(await verdicts(bundle)).toEqual(['fired', 'skipped', 'skipped']));
     const [last, , first] = await past(bundle, 'slow');
     expect(last?.reason).toBe(`execution ${first?.executionId} still runs`);
     gate.resolve();
     await eventually(async () => expect((await verdicts(bundle)).slice(3)).toContain('fired'));
-    await bundle[Symbol.asyncDispose]();
   });
 
   it('bufferOne lets one due time wait for the end, and skips the rest', async () => {
-    const { bundle, gate } = await slowBundle('bufferOne');
+    await using slow = await slowBundle('bufferOne');
+    const { bundle, gate } = slow;
     await eventually(async () => expect(await verdicts(bundle)).toEqual(['fired', 'waiting', 'skipped']));
     gate.resolve();
     await eventually(async () => expect((await verdicts(bundle)).slice(0, 3)).toEqual(['fired', 'fired', 'skipped']));
-    await bundle[Symbol.asyncDispose]();
   });
 
   it('allow starts another beside it', async () => {
-    const { bundle, gate } = await slowBundle('allow');
+    await using slow = await slowBundle('allow');
+    const { bundle } = slow;
     await eventually(async () => expect(await verdicts(bundle)).toEqual(['fired', 'fired', 'fired']));
-    gate.resolve();
-    await bundle[Symbol.asyncDispose]();
   });
 
   it('a background task is skipped for its key, whoever started the one that is alive', async () => {
@@ -136,11 +139,11 @@ describe('while a run of the schedule is still alive', () => {
 });
 
 describe('after three hours without a beat', () => {
-  it.each([
+  it.each<['last' | 'none' | { window: '150m' | '1d'; limit?: number }, string[]]>([
     ['last', ['missed', 'missed', 'caught_up']],
     ['none', ['missed', 'missed', 'missed']],
-    [{ window: '150m' } as const, ['missed', 'caught_up', 'caught_up']],
-    [{ window: '1d', limit: 1 } as const, ['missed', 'missed', 'caught_up']],
+    [{ window: '150m' }, ['missed', 'caught_up', 'caught_up']],
+    [{ window: '1d', limit: 1 }, ['missed', 'missed', 'caught_up']],
   ])('catchUp %j gives each due time its verdict', async (catchUp, expected) => {
     const schedule = defineSchedule(tick, { name: 'hourly', every: '1h', catchUp, overlap: 'allow' });
     await using bundle = await makeBundle('postgres', { tasks: [tick], schedules: [schedule] });
