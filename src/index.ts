@@ -3,6 +3,14 @@ export type { ExecutionDetails, StartWorkerOptions, WorkerHandle } from './reeve
 export type { AnyExecutor, QueueOptions, ReeveOptions } from './reeve-options.ts';
 export type { Execute } from './reeve-execute.ts';
 
+export { defineSchedule } from './beat/define-schedule.ts';
+export type { ScheduleDefinition, ScheduleTarget } from './beat/define-schedule.ts';
+export type { ScheduleOptions } from './beat/schedule-options.ts';
+export type { ComingDueTime, PastDueTime } from './beat/explain-schedule.ts';
+export type { NewScheduleOptions, ScheduleChanges, ScheduleExplanation, Schedules } from './beat/schedules.ts';
+export type { ScheduleView } from './beat/schedule-view.ts';
+export type { BeatHandle } from './reeve-beat.ts';
+
 export { ReeveError, isReeveError } from './core/errors.ts';
 export type { ErrorCode } from './core/errors.ts';
 export { errorCatalogue } from './core/error-catalogue.ts';

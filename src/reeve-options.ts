@@ -1,4 +1,5 @@
 import type { DataSource } from 'typeorm';
+import type { ScheduleDefinition } from './beat/define-schedule.ts';
 import { problemsError } from './core/errors.ts';
 import { JSON_LIMITS, type JsonLimits } from './core/json.ts';
 import { logLevels, type Logger, type LogLevel } from './core/logging.ts';
@@ -31,6 +32,8 @@ export interface ReeveOptions {
   readonly executors?: readonly AnyExecutor[];
   /** Tasks that plans use or that run alone. */
   readonly tasks?: readonly TaskDefinition<never>[];
+  /** What runs by the clock; a beat (`reeve beat`, or `startBeat`) fires it. */
+  readonly schedules?: readonly ScheduleDefinition[];
   /** Resources that no executor names. */
   readonly resources?: readonly AnyResource[];
   /** The schema of the ledger. Default `reeve`. */
@@ -56,6 +59,7 @@ export interface ResolvedOptions {
   readonly queues: Readonly<Record<string, number>>;
   readonly executors: readonly ExecutorDefinition[];
   readonly tasks: readonly TaskDefinition<never>[];
+  readonly schedules: readonly ScheduleDefinition[];
   readonly resources: readonly ResourceDefinition[];
   readonly schema: string;
   readonly brokerSchema: string;
@@ -74,6 +78,7 @@ const knownOptions = [
   'queues',
   'executors',
   'tasks',
+  'schedules',
   'resources',
   'schema',
   'brokerSchema',
@@ -96,6 +101,7 @@ export function parseOptions(options: ReeveOptions): ResolvedOptions {
   const problems = unknownOptions(options, knownOptions, 'defineReeve');
   const executors = (options.executors ?? []) as unknown as readonly ExecutorDefinition[];
   const tasks = options.tasks ?? [];
+  const schedules = options.schedules ?? [];
   const extra = (options.resources ?? []) as unknown as readonly ResourceDefinition[];
   const queues = parseQueues(options.queues ?? {}, problems);
   const resources = [...new Set([...executors.flatMap((executor) => executor.resource ?? []), ...extra])];
@@ -103,6 +109,8 @@ export function parseOptions(options: ReeveOptions): ResolvedOptions {
     ...duplicates('executor', executors),
     ...duplicates('task', tasks),
     ...duplicates('resource', resources),
+    ...duplicates('schedule', schedules),
+    ...schedules.flatMap(({ name, target }) => scheduleProblems(name, target, { executors, tasks })),
     ...tasks.filter((task) => !Object.hasOwn(queues, task.queue)).map((task) => unknownQueue(task, queues)),
     ...executors.flatMap((executor) => registrationProblems(executor, { queues: Object.keys(queues), tasks })),
   );
@@ -120,6 +128,7 @@ export function parseOptions(options: ReeveOptions): ResolvedOptions {
     queues,
     executors,
     tasks,
+    schedules,
     resources,
     schema,
     brokerSchema: checkedSchema(options.brokerSchema ?? `${schema}_broker`),
@@ -154,6 +163,17 @@ function parseQueues(
     queues[name] = concurrency;
   }
   return queues;
+}
+
+function scheduleProblems(
+  name: string,
+  target: object & { readonly name: string },
+  registered: { readonly executors: readonly object[]; readonly tasks: readonly object[] },
+): string[] {
+  const isTask = 'handler' in target;
+  if ((isTask ? registered.tasks : registered.executors).includes(target)) return [];
+  const where = isTask ? 'tasks' : 'executors';
+  return [`schedule "${name}" starts "${target.name}", which is not registered; add it to "${where}"`];
 }
 
 function duplicates(what: string, named: readonly { readonly name: string }[]): string[] {

@@ -1,5 +1,8 @@
 import { EventEmitter, once } from 'node:events';
 import type { EntityManager } from 'typeorm';
+import type { Firing } from './beat/firing.ts';
+import { Schedules } from './beat/schedules.ts';
+import { Targets } from './beat/targets.ts';
 import { durationMs, type Duration } from './core/duration.ts';
 import { ReeveError } from './core/errors.ts';
 import { isUuid } from './core/ids.ts';
@@ -38,6 +41,7 @@ import { Relay } from './queues/relay.ts';
 import { ResourceRegistry } from './resources/resource-registry.ts';
 import { ResourceStore } from './resources/resource-store.ts';
 import { Control } from './reeve-control.ts';
+import { BeatRunner, dataSourceFiring, type BeatHandle } from './reeve-beat.ts';
 import { CommitNudge } from './reeve-commit-nudge.ts';
 import { executeRequest, type Execute } from './reeve-execute.ts';
 import { parseOptions, type ReeveOptions, type ResolvedOptions } from './reeve-options.ts';
@@ -57,6 +61,8 @@ interface Engine {
   readonly writes: ResourceStore;
   readonly scheduler: ExecutionScheduler;
   readonly control: Control;
+  readonly targets: Targets;
+  readonly firing: Firing;
 }
 
 /** An execution with its steps, and what operators did with it. */
@@ -89,17 +95,21 @@ export class Reeve implements Execute {
   readonly options: ResolvedOptions;
   readonly #logger: Logger;
   readonly #events = new EventEmitter().setMaxListeners(0);
-  readonly #nudges = new CommitNudge(() => this.#nudge());
+  readonly #nudges = new CommitNudge(() => this.#started?.relay.nudge());
   #engine: Promise<Engine> | undefined;
   #started: Engine | undefined;
   #workers: WorkerService | undefined;
+  readonly #beats = new BeatRunner();
   #closed: Promise<void> | undefined;
 
   readonly execute: Execute['execute'];
+  /** Schedules at run time: list, create, edit, pause, explain … */
+  readonly schedules: Schedules;
 
   constructor(options: ReeveOptions) {
     this.options = parseOptions(options);
     this.#logger = this.options.logger ?? createLogger(this.options.logLevel);
+    this.schedules = new Schedules(async () => ({ ...(await this.#connect()), changed: () => this.#beats.wake() }));
     this.execute = (target: unknown, ...rest: unknown[]) => this.#executeAlone(target, rest);
   }
 
@@ -138,6 +148,16 @@ export class Reeve implements Execute {
       onEnded: (executionId) => this.#events.emit(executionId),
     });
     return this.#workers.start(options);
+  }
+
+  /**
+   * Fires schedules in this process until the handle is stopped or Reeve is closed. Any number of processes may: each
+   * due time gets one verdict and at most one execution.
+   */
+  async startBeat(): Promise<BeatHandle> {
+    const engine = await this.#connect();
+    engine.relay.start();
+    return this.#beats.start({ ...engine, logger: this.#logger });
   }
 
   /**
@@ -288,6 +308,7 @@ export class Reeve implements Execute {
 
   async #close(): Promise<void> {
     const engine = await this.#engine?.catch(() => undefined);
+    await this.#beats.stop();
     await this.#workers?.stop();
     this.#nudges.stop();
     if (engine === undefined) return;
@@ -297,8 +318,8 @@ export class Reeve implements Execute {
     await engine.pool.close();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   async #executeAlone(target: unknown, rest: readonly unknown[]): Promise<Scheduled> {
@@ -352,12 +373,11 @@ export class Reeve implements Execute {
         this.#workers?.wake();
       },
     });
-    this.#started = { id, pool, heartbeatPool, broker, relay, tasks, resources, writes, scheduler, control };
+    const targets = new Targets(this.options.tasks, this.options.executors, this.options.schedules);
+    const firing = dataSourceFiring(scheduler, targets, this.#nudges, this.options);
+    const parts = { pool, heartbeatPool, broker, relay, tasks, resources, writes, scheduler, control, targets, firing };
+    this.#started = { id, ...parts };
     return this.#started;
-  }
-
-  #nudge(): void {
-    this.#started?.relay.nudge();
   }
 
   /** Waits, but not longer than until this process knows that the execution has changed. */

@@ -6,6 +6,8 @@ export const exitCodes = { ok: 0, failure: 1, usage: 2, notFound: 3, unavailable
 const byErrorCode: Readonly<Partial<Record<ErrorCode, number>>> = {
   QUEUE_UNKNOWN: exitCodes.usage,
   EXECUTION_NOT_FOUND: exitCodes.notFound,
+  SCHEDULE_UNKNOWN: exitCodes.notFound,
+  SCHEDULE_INVALID: exitCodes.usage,
   RESOURCE_NOT_FOUND: exitCodes.notFound,
   LEAK_NOT_FOUND: exitCodes.notFound,
   LEDGER_UNAVAILABLE: exitCodes.unavailable,

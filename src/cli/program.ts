@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { packageVersion } from '../core/package-version.ts';
 import { addControlCommand } from './commands/control.ts';
+import { addBeatCommand } from './commands/beat.ts';
 import { addDevCommand } from './commands/dev.ts';
 import { addExecutionsCommand } from './commands/executions.ts';
 import { addLeaksCommand } from './commands/leaks.ts';
@@ -13,6 +14,7 @@ import {
   addRevokeCommand,
   addSkipCommand,
 } from './commands/operate.ts';
+import { addScheduleCommand } from './commands/schedule.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addWhyCommand } from './commands/why.ts';
 import { addWorkerCommand } from './commands/worker.ts';
@@ -40,6 +42,7 @@ Examples:
   $ reeve dev                                 everything in one terminal, database included
   $ reeve migrate                             create or update Reeve's tables
   $ reeve worker -Q heavy -c 2                a pool for the queue "heavy"
+  $ reeve beat                                fire schedules when they are due
   $ reeve status                              queues and workers
   $ reeve executions list --state failed      what went wrong
   $ reeve executions show 0198d2c4            steps, attempts and errors of one execution
@@ -56,10 +59,12 @@ Examples:
   const add = [
     addMigrateCommand,
     addWorkerCommand,
+    addBeatCommand,
     addDevCommand,
     addListCommand,
     addExecutionsCommand,
     addLeaksCommand,
+    addScheduleCommand,
     addStatusCommand,
     addWhyCommand,
     addRevokeCommand,

@@ -72,6 +72,18 @@ export const errorCatalogue = {
     meaning: 'An update executor was called without saying which fields changed.',
     next: 'Pass `changed: [...]` in the options; an empty list is allowed.',
   },
+  SCHEDULE_INVALID: {
+    meaning: 'A schedule cannot be as it is described: its times, its zone, its target, its input or a policy.',
+    next: 'Correct what the message names; it shows an example of what is right.',
+  },
+  SCHEDULE_UNKNOWN: {
+    meaning: 'No schedule has that name.',
+    next: 'Look at `reeve schedule list`.',
+  },
+  SCHEDULE_EXISTS: {
+    meaning: 'A schedule of that name exists already.',
+    next: 'Choose another name, or edit the one that exists.',
+  },
   EXECUTION_NOT_FOUND: {
     meaning: 'No execution has that id.',
     next: 'Check the id; finished executions are pruned after the retention time.',

@@ -2,7 +2,7 @@ import type { Connection } from './connection.ts';
 
 /** A row that may not be, and which rule it breaks. */
 export interface Violation {
-  readonly invariant: 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I8';
+  readonly invariant: 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I8';
   readonly what: string;
   readonly row: Readonly<Record<string, unknown>>;
 }
@@ -125,6 +125,22 @@ const checks: readonly Check[] = [
     what: 'an idempotency key has more than one execution',
     sql: (s) => `SELECT idempotency_key, count(*)::integer AS executions FROM ${s}.execution
       WHERE idempotency_key IS NOT NULL GROUP BY idempotency_key HAVING count(*) > 1`,
+  },
+  {
+    invariant: 'I6',
+    what: 'a due time of a schedule would be judged a second time',
+    sql: (s) => `SELECT d.name, d.next_due_at, d.last_due_at FROM ${s}.schedule d WHERE EXISTS (
+      SELECT 1 FROM ${s}.schedule_fire f WHERE f.schedule_id = d.id AND f.due_at >= d.next_due_at)`,
+  },
+  {
+    invariant: 'I6',
+    what: 'a due time has fired without its execution, or an execution has no verdict',
+    sql: (s) => `SELECT f.schedule_id, f.due_at, f.verdict, e.id AS execution_id
+      FROM ${s}.schedule_fire f FULL JOIN (SELECT * FROM ${s}.execution WHERE schedule_due_at IS NOT NULL) e
+        ON e.schedule_id = f.schedule_id AND e.schedule_due_at = f.due_at
+      WHERE (f.verdict IN ('fired', 'caught_up') AND e.id IS DISTINCT FROM f.execution_id)
+        OR (f.verdict IN ('skipped', 'missed', 'waiting') AND e.id IS NOT NULL)
+        OR (f.due_at IS NULL AND EXISTS (SELECT 1 FROM ${s}.schedule d WHERE d.id = e.schedule_id))`,
   },
   {
     invariant: 'I8',

@@ -74,7 +74,7 @@ describe('migrations', () => {
       installExtensions: false,
     });
     await down.initialize();
-    await down.undoLastMigration();
+    for (const _migration of reeveMigrations) await down.undoLastMigration();
     const tables: { table_name: string }[] = await down.query(
       `SELECT table_name FROM information_schema.tables WHERE table_schema = 'reeve'`,
     );
@@ -154,6 +154,24 @@ describe('the invariant checker', () => {
       'I4',
       'began before the predecessor',
       `UPDATE reeve.attempt SET started_at = started_at - interval '1 hour' WHERE position = 1`,
+    ],
+    [
+      'I6',
+      'judged a second time',
+      `WITH made AS (INSERT INTO reeve.schedule (id, name, executor, target_kind, timing, time_zone, input, policies, owner,
+         enabled, next_due_at, created_at, updated_at) VALUES (gen_random_uuid(), 'x', 'x', 'task', '{}', 'UTC', 'null', '{}',
+         'operator', true, now(), now(), now()) RETURNING id)
+       INSERT INTO reeve.schedule_fire (schedule_id, due_at, verdict, reason, fired_at)
+       SELECT id, now(), 'skipped', 'x', now() FROM made`,
+    ],
+    [
+      'I6',
+      'without its execution',
+      `WITH made AS (INSERT INTO reeve.schedule (id, name, executor, target_kind, timing, time_zone, input, policies, owner,
+         enabled, created_at, updated_at) VALUES (gen_random_uuid(), 'x', 'x', 'task', '{}', 'UTC', 'null', '{}',
+         'operator', true, now(), now()) RETURNING id)
+       INSERT INTO reeve.schedule_fire (schedule_id, due_at, verdict, execution_id, fired_at)
+       SELECT made.id, now(), 'fired', execution.id, now() FROM made, reeve.execution`,
     ],
     ['I8', 'an execution that does not exist', `UPDATE reeve.event SET execution_id = gen_random_uuid()`],
     ['I8', 'has no steps', `DELETE FROM reeve.step`],

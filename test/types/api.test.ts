@@ -7,6 +7,7 @@ import {
   defineCreateExecutor,
   defineExecutor,
   defineResource,
+  defineSchedule,
   defineTask,
   defineUpdateExecutor,
   lifecycle,
@@ -128,6 +129,30 @@ function plans(): void {
   defineExecutor(disk, { name: 'p', facts: () => ({ at: new Date() }), plan: (p, _i, { at }) => p.wait(at.getTime()) });
 }
 
+/** Never called: schedules. */
+function schedules(): void {
+  const pull = defineTask({ name: 'pull', input: z.object({ server: z.string() }), run: () => null });
+  const action = defineActionExecutor(disk, { name: 'backup', plan: (p) => p.call('create', [{}]) });
+  const input = { server: 'main' };
+  defineSchedule(pull, { name: 'a', cron: '17 3 * * *', timeZone: 'Europe/Tallinn', input, overlap: 'skip' });
+  defineSchedule(pull, { name: 'b', every: '15m', input, catchUp: { window: '6h' } });
+  defineSchedule(action, { name: 'c', at: new Date(), resource: 'id' });
+  // @ts-expect-error three fields
+  defineSchedule(pull, { name: 'd', cron: '3 * *', input });
+  // @ts-expect-error two ways to say when
+  defineSchedule(pull, { name: 'e', cron: '17 3 * * *', every: '1h', input });
+  // @ts-expect-error no way to say when
+  defineSchedule(pull, { name: 'f', input });
+  // @ts-expect-error the input of the task is missing
+  defineSchedule(pull, { name: 'g', every: '1h' });
+  // @ts-expect-error wrong input
+  defineSchedule(pull, { name: 'h', every: '1h', input: { server: 7 } });
+  // @ts-expect-error an executor on a resource needs one
+  defineSchedule(action, { name: 'i', every: '1h' });
+  // @ts-expect-error no such policy
+  defineSchedule(pull, { name: 'j', every: '1h', input, overlap: 'queue' });
+}
+
 /** Never called: what is allowed, with what it infers. */
 function inferred(): void {
   defineExecutor(disk, {
@@ -160,6 +185,6 @@ function inferred(): void {
 
 describe('the public types', () => {
   it('refuse what they must: this file compiles only if each marked line does not', () => {
-    expect([compiles, plans, inferred].every((examples) => typeof examples === 'function')).toBe(true);
+    expect([compiles, plans, schedules, inferred].every((examples) => typeof examples === 'function')).toBe(true);
   });
 });

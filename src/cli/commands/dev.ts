@@ -18,7 +18,9 @@ const defaultData = path.join('.reeve', 'postgres');
 export function addDevCommand(program: Command): Command {
   return program
     .command('dev')
-    .description('Run everything in one terminal: database, migrations, a worker for every queue, reload on change')
+    .description(
+      'Run everything in one terminal: database, migrations, a worker for every queue, beat, reload on change',
+    )
     .option('--data <folder>', 'where the embedded PostgreSQL keeps its data', defaultData)
     .option('--no-reload', 'do not restart the app when a .ts or .js file beside its config changes')
     .addHelpText(

@@ -27,6 +27,7 @@ async function run(): Promise<number> {
   const app = await loadApp(options.file);
   try {
     await prepareTables(app.reeve, options.isEmbedded ? process.env['DATABASE_URL'] : undefined);
+    await app.reeve.startBeat();
     return await serveQueues(app, { queues: app.reeve.options.queues, json: options.json, burst: false, stopAsked });
   } finally {
     await closeApp(app);

@@ -1,4 +1,5 @@
 import { Ledger1763683200000 } from './0001-ledger.ts';
+import { Ledger1763776800000 } from './0002-schedules.ts';
 
 /** All migrations of the ledger, oldest first. */
-export const reeveMigrations = [Ledger1763683200000];
+export const reeveMigrations = [Ledger1763683200000, Ledger1763776800000];

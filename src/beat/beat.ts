@@ -1,0 +1,93 @@
+import type { Connection } from '../executions/connection.ts';
+import { Loop } from '../core/loop.ts';
+import type { Logger } from '../core/logging.ts';
+import { nextDueIn } from '../executions/sql/next-due-in.ts';
+import { fireDueSchedule, fireWaitingSchedule, type FireReport } from './fire-schedule.ts';
+import type { Firing } from './firing.ts';
+import type { Targets } from './targets.ts';
+
+export interface BeatOptions {
+  readonly connection: Connection;
+  readonly firing: Firing;
+  readonly targets: Targets;
+  readonly logger: Logger;
+  /** How many schedules are fired at once; each needs a connection of the application's pool meanwhile. */
+  readonly lanes: number;
+}
+
+/** The longest pause: an edit, or a schedule that another process has made, is seen after it at the latest. */
+const intervalMs = 1_000;
+
+/**
+ * Fires schedules when they are due, by the clock of the database. Any number may run at once: they share the due
+ * schedules among them by row locks, and a beat that dies leaves nothing half done.
+ */
+export class Beat {
+  readonly #options: BeatOptions;
+  readonly #loop: Loop;
+
+  constructor(options: BeatOptions) {
+    this.#options = options;
+    this.#loop = new Loop({
+      name: 'beat',
+      logger: options.logger,
+      intervalMs,
+      round: (signal) => this.#round(signal),
+    });
+  }
+
+  start(): void {
+    this.#loop.start();
+  }
+
+  /** Called when this process has changed a schedule: it may be due before the next look. */
+  wake(): void {
+    this.#loop.wake();
+  }
+
+  async stop(): Promise<void> {
+    await this.#loop.stop();
+  }
+
+  async #round(signal: AbortSignal): Promise<number | undefined> {
+    const { connection, targets, lanes } = this.#options;
+    const { known } = targets;
+    const dueMs = await nextDueIn(connection, known);
+    if (dueMs !== null && dueMs <= 0) {
+      await this.#settled(Array.from({ length: lanes }, () => this.#lane(signal, fireDueSchedule)));
+    }
+    await this.#lane(signal, fireWaitingSchedule);
+    if (dueMs !== null && dueMs > 0) return dueMs + 1;
+    const nextMs = await nextDueIn(connection, known);
+    return nextMs === null ? undefined : Math.max(nextMs + 1, 0);
+  }
+
+  async #lane(signal: AbortSignal, fire: typeof fireDueSchedule): Promise<void> {
+    while (!signal.aborted) {
+      const report = await fire(this.#options.firing, this.#options.targets.known);
+      if (report === undefined) return;
+      this.#log(report);
+    }
+  }
+
+  /** All lanes end before the first failure is thrown: nothing of a round goes on behind the next one. */
+  async #settled(lanes: readonly Promise<void>[]): Promise<void> {
+    for (const result of await Promise.allSettled(lanes)) if (result.status === 'rejected') throw result.reason;
+  }
+
+  /** Quiet as long as all goes by the clock. */
+  #log({ name, fires, stopped }: FireReport): void {
+    const { logger } = this.#options;
+    if (stopped !== undefined) {
+      const fields = { event: 'schedule.stopped', schedule: name, err: stopped };
+      logger.error(fields, `schedule ${name} is stopped until it is edited: ${stopped.message}`);
+    }
+    const missed = fires.filter(({ verdict }) => verdict === 'missed' || verdict === 'caught_up');
+    if (missed.length > 0) {
+      const count = `${missed.length} due ${missed.length === 1 ? 'time' : 'times'}`;
+      const fields = { event: 'schedule.late', schedule: name, count: missed.length };
+      logger.warn(fields, `no beat ran for ${count} of schedule ${name}; see reeve schedule explain ${name}`);
+    }
+    if (fires.length > 0) logger.debug({ event: 'schedule.fired', schedule: name, fires }, `schedule ${name} was due`);
+  }
+}

@@ -1,0 +1,16 @@
+import type { JsonValue } from '../core/json.ts';
+import type { Connection } from '../executions/connection.ts';
+import type { Scheduled } from '../executions/schedule-execution.ts';
+import type { TargetRef } from './targets.ts';
+
+/** One transaction in which a schedule is judged and its executions are started. */
+export interface FireScope {
+  readonly connection: Connection;
+  /** Starts an execution in this transaction, behind a savepoint: a refusal throws, and leaves nothing. */
+  start(target: TargetRef, input: JsonValue): Promise<Scheduled>;
+}
+
+/** Handed in by the composition root, which knows the application's DataSource. */
+export interface Firing {
+  transaction<T>(work: (scope: FireScope) => Promise<T>): Promise<T>;
+}

@@ -1,0 +1,75 @@
+import type { Logger } from './core/logging.ts';
+import { Beat } from './beat/beat.ts';
+import type { Firing } from './beat/firing.ts';
+import { syncSchedules } from './beat/sync-schedules.ts';
+import type { Targets } from './beat/targets.ts';
+import type { LedgerPool } from './executions/ledger-pool.ts';
+import { managerConnection } from './executions/manager-connection.ts';
+import type { ExecutionScheduler } from './executors/execution-scheduler.ts';
+import type { CommitNudge } from './reeve-commit-nudge.ts';
+import { executeRequest } from './reeve-execute.ts';
+import type { ResolvedOptions } from './reeve-options.ts';
+
+/** A started beat. */
+export interface BeatHandle {
+  /** Ends after what is under way; another beat goes on. */
+  stop(): Promise<void>;
+}
+
+const lanes = 4;
+
+/** Fires in transactions of the application's DataSource, because executors read its resources in them. */
+export function dataSourceFiring(
+  scheduler: ExecutionScheduler,
+  targets: Targets,
+  nudges: CommitNudge,
+  options: ResolvedOptions,
+): Firing {
+  return {
+    transaction: (work) =>
+      options.dataSource.transaction(async (manager) => {
+        nudges.watch(manager);
+        return work({
+          connection: managerConnection(manager, options.schema),
+          start(ref, input) {
+            const target = targets.find(ref);
+            const given = input === null ? undefined : input;
+            const rest = ref.resourceId === null ? [given] : [ref.resourceId, given];
+            return scheduler.schedule(manager, executeRequest(target, rest, options));
+          },
+        });
+      }),
+  };
+}
+
+/** The beat of one process: takes over what code declares, then fires. */
+export class BeatRunner {
+  readonly #beats = new Set<Beat>();
+
+  wake(): void {
+    for (const beat of this.#beats) beat.wake();
+  }
+
+  async start(engine: {
+    readonly pool: LedgerPool;
+    readonly firing: Firing;
+    readonly targets: Targets;
+    readonly logger: Logger;
+  }): Promise<BeatHandle> {
+    await syncSchedules(engine.pool, engine.targets.schedules, engine.logger);
+    const beat = new Beat({ ...engine, connection: engine.pool, lanes });
+    this.#beats.add(beat);
+    beat.start();
+    return {
+      stop: async () => {
+        await beat.stop();
+        this.#beats.delete(beat);
+      },
+    };
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#beats].map((beat) => beat.stop()));
+    this.#beats.clear();
+  }
+}
