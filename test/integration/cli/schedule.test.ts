@@ -16,7 +16,7 @@ describe('reeve schedule and reeve beat', () => {
       exitCode: 0,
       stdout: expect.stringMatching(/^schedule +beep\ntarget +task tell-tasks\n/),
     });
-    await using beat = new ReeveProcess(['beat'], options);
+    await using _beat = new ReeveProcess(['beat'], options);
     await eventually(
       async () => {
         const { past } = await reeveJson<ScheduleExplanation>(['schedule', 'explain', 'beep'], options);
