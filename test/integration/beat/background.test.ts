@@ -44,7 +44,7 @@ describeOnBrokers('a background task that is alive', (broker) => {
       `refused calls (${broker}): p95 ${p95(alone).toFixed(1)} ms one after another (100 in ${Math.round(performance.now() - started)} ms), ${p95(together).toFixed(1)} ms with ten processes at once\n`,
     );
     // The 95th percentile is printed; what is asserted must hold on a busy machine too.
-    expect(alone.toSorted((a, b) => a - b)[50]).toBeLessThan(20);
+    expect(alone.toSorted((a, b) => a - b)[50]).toBeLessThan(100);
   });
 });
 
