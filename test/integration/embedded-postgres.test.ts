@@ -200,7 +200,10 @@ describe('the end of the program', () => {
     const { child, url, nextLine } = await program(`
       process.on('SIGINT', () => console.log('interrupted'));
       process.on('SIGTERM', async () => { await server.stop(); process.exit(0); });
-      setInterval(() => {}, 1000);`);
+      setInterval(() => {}, 1000);
+      console.log('listening');`);
+    // The address is printed before the handlers are there; a signal in between would end the program.
+    expect(await nextLine()).toBe('listening');
 
     process.kill(-child.pid!, 'SIGINT');
     expect(await nextLine()).toBe('interrupted');
