@@ -4,7 +4,7 @@ import { endCanceled } from './end-execution.ts';
 import type { LedgerPool } from './ledger-pool.ts';
 import { lockForOperator, noteOperator, storedWord, type OperatorOptions } from './operator.ts';
 import type { ResourceWrites } from './resource-writes.ts';
-import { cancelOpenSteps } from './sql/cancel-open-steps.ts';
+import { endOpenSteps } from './sql/end-open-steps.ts';
 import { countRunningSteps } from './sql/count-running-steps.ts';
 import { listExecutionResources } from './sql/list-execution-resources.ts';
 import { requestCancel } from './sql/request-cancel.ts';
@@ -40,7 +40,7 @@ export async function cancelExecution(
     await noteOperator(connection, 'cancel', { executionId, execution }, options);
     await requestCancel(connection, executionId, errorJson(error));
     if (state === 'failing') return { state };
-    await cancelOpenSteps(connection, executionId);
+    await endOpenSteps(connection, executionId, 'canceled');
     if ((await countRunningSteps(connection, executionId)) > 0) return { state: 'canceling' };
     const step = { executionId, position: null, resourceType, resourceId };
     await endCanceled({ connection, writes, step, resources }, error);

@@ -1,7 +1,8 @@
-import { isReeveError, ReeveError } from '../core/errors.ts';
+import { isReeveError } from '../core/errors.ts';
 import { errorJson, storeError, type StoredError } from '../core/stored-error.ts';
 import type { ClaimedStep } from './claimed-step.ts';
 import type { Connection } from './connection.ts';
+import { lostResource } from './lost-resource.ts';
 import type { ResourceWrites } from './resource-writes.ts';
 import { isRefusal } from './sql-state.ts';
 import { endExecution } from './sql/end-execution.ts';
@@ -43,12 +44,7 @@ export async function endSucceeded(ending: Ending): Promise<'succeeded' | 'faile
     });
     // A resource without a success transition may be gone by now: a delete plan has deleted its row.
     if (!ended && resource.success !== null) {
-      const error = storeError(
-        new ReeveError(
-          'RESOURCE_LOST',
-          `${resource.type} ${resource.id} was changed or deleted by hand while this execution owned it; nothing was overwritten`,
-        ),
-      );
+      const error = lostResource(resource);
       await writes.change(connection, resource, { executionId: step.executionId, owner: 'mine', ownerAfter: 'none' });
       const rest = resources.filter((other) => other !== resource && !freed.includes(other));
       await endFailed({ ...ending, resources: rest }, error);

@@ -4,6 +4,7 @@ import type { ClaimedStep } from './claimed-step.ts';
 import type { Connection } from './connection.ts';
 import { endCanceled, endFailed, endSucceeded, type Ending } from './end-execution.ts';
 import type { LedgerPool } from './ledger-pool.ts';
+import { lostResource } from './lost-resource.ts';
 import { mainResource } from './main-resource.ts';
 import type { ResourceChange, ResourceRef, ResourceWrites } from './resource-writes.ts';
 import { resolveSavedFields } from './step-references.ts';
@@ -18,7 +19,7 @@ import { lockExecution } from './sql/lock-execution.ts';
 import { recordAttempt } from './sql/record-attempt.ts';
 import { countRunningSteps } from './sql/count-running-steps.ts';
 import { skipSteps } from './sql/skip-steps.ts';
-import { skipOpenSteps } from './sql/skip-open-steps.ts';
+import { endOpenSteps } from './sql/end-open-steps.ts';
 import { markFailing } from './sql/mark-failing.ts';
 
 export type FinishAnswer =
@@ -197,7 +198,7 @@ class Completion {
     resources: readonly OwnedResource[],
   ): Promise<FinishAnswer> {
     const { executionId } = this.#step;
-    await skipOpenSteps(this.#connection, executionId);
+    await endOpenSteps(this.#connection, executionId, 'skipped');
     if ((await countRunningSteps(this.#connection, executionId)) > 0) {
       await markFailing(this.#connection, executionId, errorJson(error));
       return { kind: 'finished', outcome, ready: [] };
@@ -230,15 +231,6 @@ function outcomeWhenCanceled(outcome: StepOutcome): StepOutcome {
   return 'error' in outcome && outcome.error !== undefined
     ? { kind: 'canceled', error: outcome.error }
     : { kind: 'canceled' };
-}
-
-function lostResource(ref: ResourceRef): StoredError {
-  return storeError(
-    new ReeveError(
-      'RESOURCE_LOST',
-      `${ref.type} ${ref.id} was changed or deleted by hand while this execution owned it; nothing was overwritten`,
-    ),
-  );
 }
 
 function messageOnly(message: string): StoredError {
