@@ -31,7 +31,9 @@ export { resourceColumns } from './resources/resource-columns.ts';
 export { defineBackgroundTask, defineTask, signature } from './tasks/define-task.ts';
 export type { Signature, TaskDefinition } from './tasks/define-task.ts';
 export type { TaskContext } from './tasks/task-context.ts';
-export type { Plan } from './tasks/plan.ts';
+export type { Hold, Plan } from './tasks/plan.ts';
+export { defineThrottle } from './tasks/define-throttle.ts';
+export type { ThrottleDefinition, ThrottleOptions } from './tasks/define-throttle.ts';
 
 export {
   defineActionExecutor,
@@ -68,6 +70,8 @@ export type { AttemptView, ExecutionView, StepView } from './executions/read-exe
 export type { Scheduled } from './executions/schedule-execution.ts';
 export { ledgerEntities } from './executions/ledger-entities.ts';
 export { reeveMigrations } from './executions/migrations/all-migrations.ts';
+export type { SetThrottleOptions, Throttles } from './reeve-throttles.ts';
+export type { ThrottleView } from './executions/sql/list-throttles.ts';
 export type { Leak } from './executions/sql/list-leaks.ts';
-export type { Violation } from './executions/invariants.ts';
+export type { Violation } from './executions/invariant-check.ts';
 export type { QueueStatus, ReeveStatus, WorkerStatus } from './executions/read-status.ts';

@@ -4,7 +4,7 @@ import { didYouMean } from './core/nearest-name.ts';
 import type { FinishAnswer } from './executions/finish-step.ts';
 import { ChildStarter } from './executors/child-starter.ts';
 import type { ExecutionScheduler } from './executors/execution-scheduler.ts';
-import { GatePredicates } from './executors/gate-predicates.ts';
+import { PlanFunctions } from './executors/plan-functions.ts';
 import { retryExecution } from './executions/retry-execution.ts';
 import { Reconciler } from './queues/reconciler.ts';
 import type { Relay } from './queues/relay.ts';
@@ -16,7 +16,7 @@ import { packageVersion } from './core/package-version.ts';
 
 export interface WorkerServiceOptions extends Omit<
   WorkerPoolOptions,
-  'queues' | 'timing' | 'version' | 'limits' | 'gates' | 'children' | 'onFinished'
+  'queues' | 'timing' | 'version' | 'limits' | 'functions' | 'children' | 'onFinished'
 > {
   readonly relay: Relay;
   readonly scheduler: ExecutionScheduler;
@@ -41,7 +41,7 @@ export class WorkerService {
     const { pool, writes, broker, logger } = options;
     const { timing, queues } = options.options;
     const nudge = (): void => options.relay.nudge();
-    this.#due = new DueLoop({ connection: pool, logger, intervalMs: timing.dueMs, nudge });
+    this.#due = new DueLoop({ pool, logger, intervalMs: timing.dueMs, nudge });
     this.#reaper = new Reaper({
       pool,
       writes,
@@ -74,7 +74,7 @@ export class WorkerService {
       queues,
       timing: options.timing,
       limits: options.limits,
-      gates: new GatePredicates(options.executors, options.limits),
+      functions: new PlanFunctions(options.executors, options.limits),
       children: new ChildStarter(
         options.executors,
         this.#options.scheduler,
@@ -127,7 +127,7 @@ export class WorkerService {
 
   #finished(answer: FinishAnswer, executionId: string): void {
     if (answer.kind !== 'finished') return;
-    if (answer.ready.length > 0) this.#options.relay.nudge();
+    if (answer.ready.length > 0 || answer.waits === true) this.#options.relay.nudge();
     if (['retry', 'again', 'crashed', 'released'].includes(answer.outcome.kind)) this.#due.wake();
     else if (answer.ready.length === 0 && answer.executionEnded === undefined) this.#due.wake();
     if (answer.executionEnded === undefined) return;

@@ -1,8 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import type { EntityManager } from 'typeorm';
-import type { Firing } from './beat/firing.ts';
 import { Schedules } from './beat/schedules.ts';
-import { Targets } from './beat/targets.ts';
 import { durationMs, type Duration } from './core/duration.ts';
 import { ReeveError } from './core/errors.ts';
 import { isUuid } from './core/ids.ts';
@@ -16,8 +14,9 @@ import {
   type ExecutionOutcome,
 } from './executions/await-execution.ts';
 import { explainExecution, explainResource, type Explanation } from './executions/explain.ts';
-import { checkInvariants, type Violation } from './executions/invariants.ts';
-import { LedgerPool, poolConfigOf } from './executions/ledger-pool.ts';
+import type { Violation } from './executions/invariant-check.ts';
+import { checkInvariants } from './executions/invariants.ts';
+import { poolConfigOf } from './executions/ledger-pool.ts';
 import { migrateLedger } from './executions/migrate-ledger.ts';
 import {
   listExecutions,
@@ -34,36 +33,16 @@ import type { Scheduled } from './executions/schedule-execution.ts';
 import { listLeaks, type Leak } from './executions/sql/list-leaks.ts';
 import { resolveLeak } from './executions/sql/resolve-leak.ts';
 import { listOperations, type OperationView } from './executions/sql/list-operations.ts';
-import { ExecutionScheduler } from './executors/execution-scheduler.ts';
-import { TaskRegistry } from './executors/task-registry.ts';
-import { Broker, migrateBroker } from './queues/broker.ts';
-import { Relay } from './queues/relay.ts';
-import { ResourceRegistry } from './resources/resource-registry.ts';
-import { ResourceStore } from './resources/resource-store.ts';
-import { Control } from './reeve-control.ts';
-import { BeatRunner, dataSourceFiring, type BeatHandle } from './reeve-beat.ts';
+import { migrateBroker } from './queues/broker.ts';
+import { BeatRunner, type BeatHandle } from './reeve-beat.ts';
 import { CommitNudge } from './reeve-commit-nudge.ts';
 import { executeRequest, type Execute } from './reeve-execute.ts';
 import { parseOptions, type ReeveOptions, type ResolvedOptions } from './reeve-options.ts';
-import { checkSearchPath, ledgerError, prepareLedger } from './reeve-ledger.ts';
+import { ledgerError } from './reeve-ledger.ts';
 import { readStatus, type ReeveStatus } from './executions/read-status.ts';
+import { makeEngine, type Engine } from './reeve-engine.ts';
+import { Throttles } from './reeve-throttles.ts';
 import { WorkerService } from './reeve-worker.ts';
-
-/** What is made once the database is reachable. */
-interface Engine {
-  readonly id: string;
-  readonly pool: LedgerPool;
-  readonly heartbeatPool: LedgerPool;
-  readonly broker: Broker;
-  readonly relay: Relay;
-  readonly tasks: TaskRegistry;
-  readonly resources: ResourceRegistry;
-  readonly writes: ResourceStore;
-  readonly scheduler: ExecutionScheduler;
-  readonly control: Control;
-  readonly targets: Targets;
-  readonly firing: Firing;
-}
 
 /** An execution with its steps, and what operators did with it. */
 export interface ExecutionDetails extends ExecutionView {
@@ -103,12 +82,15 @@ export class Reeve implements Execute {
   #closed: Promise<void> | undefined;
 
   readonly execute: Execute['execute'];
+  /** Throttles at run time: list, set, reset. */
+  readonly throttles: Throttles;
   /** Schedules at run time: list, create, edit, pause, explain … */
   readonly schedules: Schedules;
 
   constructor(options: ReeveOptions) {
     this.options = parseOptions(options);
     this.#logger = this.options.logger ?? createLogger(this.options.logLevel);
+    this.throttles = new Throttles(() => this.#connect());
     this.schedules = new Schedules(async () => ({ ...(await this.#connect()), changed: () => this.#beats.wake() }));
     this.execute = (target: unknown, ...rest: unknown[]) => this.#executeAlone(target, rest);
   }
@@ -344,39 +326,12 @@ export class Reeve implements Execute {
   }
 
   async #makeEngine(): Promise<Engine> {
-    const { dataSource, schema, poolSize, queues, redis, brokerSchema, timing, limits, lockTimeoutMs } = this.options;
-    if (!dataSource.isInitialized) await dataSource.initialize();
-    const logger = this.#logger;
-    const resources = new ResourceRegistry(dataSource, this.options.resources);
-    const writes = new ResourceStore(resources);
-    const tasks = new TaskRegistry(this.options.tasks);
-    const postgres = poolConfigOf(dataSource);
-    const pool = new LedgerPool({ ...postgres, max: poolSize }, schema, logger);
-    const id = await prepareLedger(pool, Object.keys(queues));
-    await checkSearchPath(dataSource, pool);
-    const heartbeatPool = new LedgerPool({ ...postgres, max: 2 }, schema, logger);
-    const broker = new Broker({ redisUrl: redis, postgres, brokerSchema, engineId: id, logger });
-    const relay = new Relay({ connection: pool, broker, engineId: id, logger, intervalMs: timing.relayMs });
-    const scheduler = new ExecutionScheduler(resources, writes, tasks, {
-      schema,
-      limits,
-      lockTimeoutMs,
-      queues: Object.keys(queues),
-    });
-    const control = new Control({
-      pool,
-      writes,
+    this.#started = await makeEngine(this.options, this.#logger, {
+      nudges: this.#nudges,
       onCanceled: (executionId) => this.#workers?.cancel(executionId),
       onEnded: (executionId) => this.#events.emit(executionId),
-      nudge: () => {
-        relay.nudge();
-        this.#workers?.wake();
-      },
+      onDue: () => this.#workers?.wake(),
     });
-    const targets = new Targets(this.options.tasks, this.options.executors, this.options.schedules);
-    const firing = dataSourceFiring(scheduler, targets, this.#nudges, this.options);
-    const parts = { pool, heartbeatPool, broker, relay, tasks, resources, writes, scheduler, control, targets, firing };
-    this.#started = { id, ...parts };
     return this.#started;
   }
 

@@ -1,8 +1,10 @@
 import { ReeveError } from '../core/errors.ts';
+import { isUuid } from '../core/ids.ts';
 import { errorJson, storeError, type StoredError } from '../core/stored-error.ts';
 import { endCanceled } from './end-execution.ts';
 import type { LedgerPool } from './ledger-pool.ts';
 import { lockForOperator, noteOperator, storedWord, type OperatorOptions } from './operator.ts';
+import { checkLines, handOn, lockLines, withLines } from './permits.ts';
 import type { ResourceWrites } from './resource-writes.ts';
 import { endOpenSteps } from './sql/end-open-steps.ts';
 import { countRunningSteps } from './sql/count-running-steps.ts';
@@ -30,8 +32,10 @@ export async function cancelExecution(
   executionId: string,
   options: OperatorOptions,
 ): Promise<CancelAnswer> {
-  return pool.transaction(async (connection) => {
+  return withLines(pool, async (connection) => {
+    const locked = isUuid(executionId) ? await lockLines(connection, executionId) : [];
     const execution = await lockForOperator(connection, executionId);
+    await checkLines(connection, executionId, locked);
     const { state, resourceType, resourceId } = execution;
     if (isEnded(state) || state === 'canceling') return { state };
     const resources = await listExecutionResources(connection, executionId);
@@ -41,9 +45,11 @@ export async function cancelExecution(
     await requestCancel(connection, executionId, errorJson(error));
     if (state === 'failing') return { state };
     await endOpenSteps(connection, executionId, 'canceled');
+    await handOn(connection, writes, executionId, { which: 'waiting', locked });
     if ((await countRunningSteps(connection, executionId)) > 0) return { state: 'canceling' };
     const step = { executionId, position: null, resourceType, resourceId };
     await endCanceled({ connection, writes, step, resources }, error);
+    await handOn(connection, writes, executionId, { which: 'all', locked });
     return { state: 'canceled' };
   });
 }

@@ -25,6 +25,8 @@ export interface ClaimedStep {
   /** Whether the end of this step may be the end of its execution. */
   readonly leadsToEnd: boolean;
   readonly poll: JsonValue;
+  /** The step that has added it to the plan. */
+  readonly expandedBy: number | null;
   /** Results of the earlier steps that `args` refers to, by position. */
   readonly results: Readonly<Record<string, JsonValue>>;
   readonly claimedAt: Date;
@@ -55,6 +57,7 @@ export interface ClaimedRow {
   next: number[];
   leads_to_end: boolean;
   poll: JsonValue;
+  expanded_by: number | null;
   results: Record<string, JsonValue> | null;
   claimed_at: Date;
   started_at: Date;
@@ -70,7 +73,7 @@ export function claimedColumns(connection: Connection): string {
   const step = `${connection.schema}.step`;
   return `s.execution_id, s.position, s.kind, s.task, s.description, s.args, s.queue, s.policy, s.effects,
     s.claim_token, s.fence, s.attempt, s.max_attempts, s.crashes, s.worker_id, s.next, s.poll, s.claimed_at,
-    s.started_at,
+    s.started_at, s.expanded_by,
     (cardinality(s.next) = 0 OR EXISTS (SELECT 1 FROM ${step} n WHERE n.execution_id = s.execution_id
       AND n.position = ANY (s.next) AND cardinality(n.next) = 0)) AS leads_to_end,
     (SELECT jsonb_object_agg(r.position, r.result) FROM ${step} r WHERE cardinality(s.needs_results) > 0
@@ -98,6 +101,7 @@ export function claimedStep(row: ClaimedRow): ClaimedStep {
     next: row.next,
     leadsToEnd: row.leads_to_end,
     poll: row.poll,
+    expandedBy: row.expanded_by,
     results: row.results ?? {},
     claimedAt: row.claimed_at,
     startedAt: row.started_at,

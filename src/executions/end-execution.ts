@@ -36,7 +36,7 @@ export async function endSucceeded(ending: Ending): Promise<'succeeded' | 'faile
     const ended = await writes.change(connection, resource, {
       executionId: step.executionId,
       owner: 'mine',
-      ownerAfter: 'none',
+      ownerAfter: ownerAfter(resource),
       ...(resource.success === null ? {} : { transition: resource.success }),
       action: '',
       actionDetails: {},
@@ -45,7 +45,8 @@ export async function endSucceeded(ending: Ending): Promise<'succeeded' | 'faile
     // A resource without a success transition may be gone by now: a delete plan has deleted its row.
     if (!ended && resource.success !== null) {
       const error = lostResource(resource);
-      await writes.change(connection, resource, { executionId: step.executionId, owner: 'mine', ownerAfter: 'none' });
+      const { executionId } = step;
+      await writes.change(connection, resource, { executionId, owner: 'mine', ownerAfter: ownerAfter(resource) });
       const rest = resources.filter((other) => other !== resource && !freed.includes(other));
       await endFailed({ ...ending, resources: rest }, error);
       return 'failed';
@@ -100,7 +101,7 @@ async function failResource(
   { resource, error }: { readonly resource: OwnedResource; readonly error: StoredError },
 ): Promise<void> {
   if (resource.forget !== null && (await forgetResource(connection, writes, step, { resource, error }))) return;
-  const base = { executionId: step.executionId, owner: 'mine', ownerAfter: 'none' } as const;
+  const base = { executionId: step.executionId, owner: 'mine', ownerAfter: ownerAfter(resource) } as const;
   const erred =
     resource.failure !== null &&
     (await writes.change(connection, resource, {
@@ -158,6 +159,11 @@ async function storeOrNote(
       data: { message: storeError(error).message },
     });
   }
+}
+
+/** Whose a resource is afterwards: nobody's, or the ancestor's that has lent it. */
+function ownerAfter({ lender }: OwnedResource): 'none' | { readonly executionId: string } {
+  return lender === undefined || lender === null ? 'none' : { executionId: lender };
 }
 
 function resourceOf(step: EndingStep): { resource?: { type: string; id: string } } {

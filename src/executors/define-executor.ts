@@ -8,7 +8,18 @@ import type { ResourceDefinition } from '../resources/define-resource.ts';
 import { schemaProblems, type InputOf, type OutputOf, type Schema } from '../tasks/standard-schema.ts';
 import type { ExecutorDefinition, ExecutorKind, ExecutorOptions, InvolvedResource } from './executor-definition.ts';
 
-const knownOptions = ['name', 'version', 'input', 'facts', 'plan', 'before', 'involves', 'transitions', 'priority'];
+const knownOptions = [
+  'name',
+  'version',
+  'input',
+  'facts',
+  'plan',
+  'before',
+  'involves',
+  'transitions',
+  'priority',
+  'throttle',
+];
 
 /**
  * Brings a new resource into being: `creation_scheduled → creating → ok | erred`. The row is inserted by the caller,
@@ -136,7 +147,7 @@ export function defineExecutor<
 export function defineExecutor<const I extends Schema | undefined = undefined>(
   options: Omit<
     ExecutorOptions<undefined, never, never, never, I, undefined>,
-    'facts' | 'before' | 'involves' | 'transitions'
+    'facts' | 'before' | 'involves' | 'transitions' | 'throttle'
   > & {
     readonly name: string;
   },
@@ -200,6 +211,7 @@ function executorDefinition<R, Input, Kind extends ExecutorKind>(
     inputSchema: loose.input,
     transitions,
     priority: loose.priority ?? 0,
+    throttles: [loose['throttle'] ?? []].flat(),
     action: extra.action ?? '',
     actionDetails: extra.actionDetails,
     facts: loose['facts'],

@@ -17,6 +17,8 @@ import { buildPlan } from './build-plan.ts';
 import type { ExecuteOptions, ResolvedExecuteOptions } from './execute-options.ts';
 import { parseExecuteOptions } from './execute-options.ts';
 import type { ExecutorDefinition } from './executor-definition.ts';
+import { checkLevels } from './check-levels.ts';
+import { readsResource, withScopeKeys } from './scope-keys.ts';
 import { startingResources } from './starting-resources.ts';
 import type { TaskRegistry } from './task-registry.ts';
 
@@ -79,10 +81,15 @@ export class ExecutionScheduler {
     const hash = requestHash(executor, ref, { input, changed, plan: taskPlan?.hash ?? null });
     const known = await this.#knownRequest(connection, options, hash);
     if (known !== undefined) return known;
-    const resource = ref === undefined ? undefined : await this.#load({ executor, options, manager }, ref);
+    const load = async (): Promise<ObjectLiteral> => (ref === undefined ? {} : this.#load(executor.name, manager, ref));
+    const hooked = ref !== undefined && needsResource(executor, options);
+    let resource = hooked ? await load() : undefined;
     const facts = this.#json(executor.facts?.(resource ?? {}, checked), `The facts of "${executor.name}"`);
     const plan = taskPlan ?? buildPlan(executor, { input, facts, changed, heavy, limits });
     await this.#checkSteps(executor, plan.steps);
+    if (readsResource(plan.throttles)) resource ??= await load();
+    const steps = withScopeKeys(plan.steps, plan.throttles, resource ?? null);
+    if (request.parent !== undefined) await checkLevels(connection, request.parent, { executor, steps });
     const owned = startingResources(executor, this.#resources, {
       resource: resource ?? {},
       ref,
@@ -111,7 +118,7 @@ export class ExecutionScheduler {
         parent: request.parent ?? null,
       },
       resources: owned,
-      steps: options.force && executor.onForce === 'keepTrying' ? plan.steps.map(keptTrying) : plan.steps,
+      steps: options.force && executor.onForce === 'keepTrying' ? steps.map(keptTrying) : steps,
       countdownMs: options.countdownMs,
       before: async () => {
         const { before } = executor;
@@ -141,30 +148,16 @@ export class ExecutionScheduler {
     return executor.resource === undefined ? undefined : this.#resources.ref(executor.resource, resource);
   }
 
-  /** The row as the caller's transaction sees it, where something of the executor wants to see it. */
-  async #load(
-    {
-      executor,
-      options,
-      manager,
-    }: { executor: ExecutorDefinition; options: ResolvedExecuteOptions; manager: EntityManager },
-    ref: ResourceRef,
-  ): Promise<ObjectLiteral> {
-    const { facts, before, involves, actionDetails } = executor;
-    const isForced = executor.kind === 'delete' && options.force;
-    if (!isForced && [facts, before, involves, actionDetails].every((hook) => hook === undefined)) return {};
+  /** The row as the caller's transaction sees it. */
+  async #load(name: string, manager: EntityManager, ref: ResourceRef): Promise<ObjectLiteral> {
     const found = await this.#resources.load(ref, manager).catch((error: unknown) => {
       if (sqlState(error) === '22P02') return undefined;
       throw error;
     });
     if (found !== undefined) return found;
-    throw new ReeveError(
-      'RESOURCE_NOT_FOUND',
-      `${ref.type} ${ref.id} does not exist, so "${executor.name}" cannot start`,
-      {
-        details: { resourceType: ref.type, resourceId: ref.id },
-      },
-    );
+    throw new ReeveError('RESOURCE_NOT_FOUND', `${ref.type} ${ref.id} does not exist, so "${name}" cannot start`, {
+      details: { resourceType: ref.type, resourceId: ref.id },
+    });
   }
 
   /** Queues and tasks must be known, and input that is already complete must fit its task. */
@@ -188,6 +181,13 @@ export class ExecutionScheduler {
     if (problems.length > 0)
       throw problemsError('INPUT_INVALID', `The plan of "${executor.name}" does not fit`, problems);
   }
+}
+
+/** Whether something of the executor wants to see the row. */
+function needsResource(executor: ExecutorDefinition, options: ResolvedExecuteOptions): boolean {
+  const { facts, before, involves, actionDetails } = executor;
+  const isForced = executor.kind === 'delete' && options.force;
+  return isForced || [facts, before, involves, actionDetails].some((hook) => hook !== undefined);
 }
 
 /** For a forced deletion that keeps trying: any error, for as long as it takes, at least once an hour. */

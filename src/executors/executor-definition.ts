@@ -2,6 +2,7 @@ import type { EntityManager, ObjectLiteral } from 'typeorm';
 import type { Jsonable, JsonValue } from '../core/json.ts';
 import type { OperationKind, OperationTransitions } from '../core/state-machine.ts';
 import type { ResourceDefinition } from '../resources/define-resource.ts';
+import type { ThrottleDefinition } from '../tasks/define-throttle.ts';
 import type { Plan } from '../tasks/plan.ts';
 import type { OutputOf, Schema } from '../tasks/standard-schema.ts';
 
@@ -42,6 +43,8 @@ export interface ExecutorOptions<R, B, S extends string, T extends string, I ext
   readonly involves?: (resource: R, input: OutputOf<I>) => readonly InvolvedResource[];
   /** Transitions other than those that the state machine declares for this kind of operation. */
   readonly transitions?: OperationTransitions<NoInfer<T>>;
+  /** Around the whole plan: it begins once a permit of each is there. */
+  readonly throttle?: ThrottleDefinition<R> | readonly ThrottleDefinition<R>[];
   /** 0, the default, is taken before all others; then 1 to 1000 in this order. */
   readonly priority?: number;
 }
@@ -55,6 +58,8 @@ export interface ExecutorDefinition<R = unknown, Input = unknown, Kind extends E
   readonly inputSchema: Schema | undefined;
   readonly transitions: OperationTransitions | undefined;
   readonly priority: number;
+  /** Around the whole plan. */
+  readonly throttles: readonly ThrottleDefinition[];
   /** For people, on the resource, while an action is under way. */
   readonly action: string;
   readonly actionDetails: ((resource: ObjectLiteral, input: unknown) => JsonValue) | undefined;

@@ -34,6 +34,7 @@ function isPlan(tried: readonly StepDraft[] | { problems: string[] }): tried is 
 function tryPlan(executor: ExecutorDefinition): readonly StepDraft[] | { problems: string[] } {
   const builder = new PlanBuilder({
     executor: executor.name,
+    resource: executor.resource?.name,
     machine: executor.resource?.states,
     begin: namedTransition(executor, 'begin'),
     heavy: false,
@@ -41,7 +42,9 @@ function tryPlan(executor: ExecutorDefinition): readonly StepDraft[] | { problem
     dry: true,
   });
   try {
-    executor.plan(anyPlan(builder), standIn(), standIn(), []);
+    const build = (): void => void executor.plan(anyPlan(builder), standIn(), standIn(), []);
+    if (executor.throttles.length === 0) build();
+    else builder.throttle(executor.throttles, build);
   } catch (error) {
     if (isReeveError(error, 'PLAN_INVALID') || isReeveError(error, 'CONFIGURATION_INVALID')) {
       const { problems } = error.details;

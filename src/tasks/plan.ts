@@ -11,6 +11,8 @@ import type {
 } from './backend-types.ts';
 import { childEffect, type ChildExecutor, type ChildOptions } from './child-options.ts';
 import type { TaskDefinition } from './define-task.ts';
+import type { PermitKey } from '../executions/step-plan.ts';
+import { holdLevel, type ThrottleDefinition } from './define-throttle.ts';
 import type { PlanBuilder } from './plan-builder.ts';
 import { pollOptionNames, type CallOptions, type PollOptions, type StepOptions } from './plan-options.ts';
 import { parsePoll } from './poll-policy.ts';
@@ -183,6 +185,7 @@ export class Plan<R, B, S extends string, T extends string, Previous, Steps exte
       queue: 'tasks',
       args: picks ? args : args(undefined, undefined),
       options: {},
+      child: executor.name,
       ...(child === undefined ? {} : { effects: { child } }),
     });
     return this.#next();
@@ -202,6 +205,72 @@ export class Plan<R, B, S extends string, T extends string, Previous, Steps exte
   ): Plan<R, B, S, T, null, Steps> {
     const [yes = () => undefined, no = () => undefined] = this.#branches([then, otherwise]);
     this.#builder.gate(predicate, yes, no);
+    return this.#next();
+  }
+
+  /**
+   * Tries one step, and goes on by how it ended: a failure of it is an outcome and does not fail the execution. The
+   * failed side gets the error's code and message. The side that is not taken is skipped.
+   */
+  attempt<Result>(
+    step: (plan: Plan<R, B, S, T, Previous, Steps>) => Plan<R, B, S, T, Result, Steps>,
+    sides: {
+      readonly succeeded?: Branch<R, B, S, T, Result, Steps>;
+      readonly failed?: Branch<R, B, S, T, { readonly code: string; readonly message: string }, Steps>;
+    },
+  ): Plan<R, B, S, T, null, Steps> {
+    const same = (plan: unknown): unknown => plan;
+    const branches = this.#branches([step, sides.succeeded ?? same, sides.failed ?? same]);
+    const [attempt = () => undefined, yes = () => undefined, no = () => undefined] = branches;
+    this.#builder.outcome(attempt, yes, no);
+    return this.#next();
+  }
+
+  /**
+   * Steps that are only known when the place is reached: `load` gets the freshly read resource (null where the executor
+   * has none) and gives JSON, which is stored as the result of this step; `build` makes steps of it and must be pure, as
+   * the plan itself. What follows waits for all of them and gets the loaded data.
+   *
+   * `load` may run again after a crash; only a build with the same plan runs it.
+   */
+  expand<Data>(
+    load: (resource: R, context: TaskContext) => Promise<Data> | Data,
+    build: (
+      plan: Plan<R, B, S, T, Data, Steps>,
+      data: Jsonable<Data>,
+    ) => Plan<R, B, S, T, never, never> | Plan<R, B, S, T, unknown, object>,
+  ): Plan<R, B, S, T, Data, Steps> {
+    this.#builder.expand({ load, build });
+    return this.#next();
+  }
+
+  /**
+   * Runs a part only while it holds a permit of each of the throttles. While there is none, the part waits in line: no
+   * worker is busy, no attempt is used up. The permits are kept through retries and polls, and go to the next in line in
+   * the commit that ends the part. A child shares the permits around it.
+   */
+  throttled<Result>(
+    throttles: ThrottleDefinition<R> | readonly ThrottleDefinition<R>[],
+    part: (plan: Plan<R, B, S, T, Previous, Steps>) => Plan<R, B, S, T, Result, Steps>,
+  ): Plan<R, B, S, T, Result, Steps> {
+    const [build = () => undefined] = this.#branches([part]);
+    const list = (Array.isArray(throttles) ? throttles : [throttles]) as readonly ThrottleDefinition[];
+    this.#builder.throttle(list, build);
+    return this.#next();
+  }
+
+  /**
+   * Runs a part only while the execution owns other resources: nobody else starts an operation on them meanwhile, only
+   * children may. Waits, in order, until they are free; several are taken as one. Two operations that wait for each
+   * other: the later one fails with HOLD_CIRCLE.
+   */
+  hold<Result>(
+    resources: Hold | readonly Hold[],
+    part: (plan: Plan<R, B, S, T, Previous, Steps>) => Plan<R, B, S, T, Result, Steps>,
+  ): Plan<R, B, S, T, Result, Steps> {
+    const [build = () => undefined] = this.#branches([part]);
+    const list = (Array.isArray(resources) ? resources : [resources]) as readonly Hold[];
+    this.#builder.hold(list.map(holdKey), build);
     return this.#next();
   }
 
@@ -267,6 +336,17 @@ export class Plan<R, B, S extends string, T extends string, Previous, Steps exte
   #next<Result, Named extends object>(): Plan<R, B, S, T, Result, Named> {
     return this as unknown as Plan<R, B, S, T, Result, Named>;
   }
+}
+
+/** A resource to hold: its kind, and its id from the facts. */
+export interface Hold {
+  readonly resource: { readonly name: string };
+  readonly id: string | number;
+}
+
+function holdKey({ resource, id }: Hold): PermitKey {
+  const ref = { type: resource.name, id: String(id) };
+  return { key: `hold:${ref.type}/${ref.id}`, name: 'hold', limit: 1, level: holdLevel, resource: ref };
 }
 
 /** A part of a plan, written on its own. */

@@ -2,6 +2,7 @@ import type { JsonValue } from '../core/json.ts';
 import type { StoredError } from '../core/stored-error.ts';
 import type { ExecutionState } from '../executions/states.ts';
 import type { ClaimedStep } from '../executions/claimed-step.ts';
+import type { StepDraft } from '../executions/step-plan.ts';
 import type { TaskContext } from './task-context.ts';
 
 /** One attempt of a step, as a handler sees it. */
@@ -14,6 +15,8 @@ export interface StepRun {
   loadResource(): Promise<object>;
   /** The answer of the gate's predicate; undefined when this build has another plan than the one that is stored. */
   decide(): Promise<boolean | undefined>;
+  /** What a step adds to its plan; undefined when this build has another plan than the one that is stored. */
+  expand(): Promise<{ readonly data: JsonValue; readonly steps: readonly StepDraft[] } | undefined>;
   /** Starts the child that the arguments name, once, and tells how it is; undefined where its executor is unknown. */
   child(): Promise<ChildState | undefined>;
   /** The backend of the resource, made for this attempt. */
@@ -31,7 +34,12 @@ export interface ChildState {
 }
 
 export type HandlerAnswer =
-  | { readonly kind: 'succeeded'; readonly result: unknown; readonly poll?: JsonValue }
+  | {
+      readonly kind: 'succeeded';
+      readonly result: unknown;
+      readonly poll?: JsonValue;
+      readonly added?: readonly StepDraft[];
+    }
   | { readonly kind: 'failed'; readonly error: StoredError; readonly poll?: JsonValue }
   /** Wait for the end of a child, without using up an attempt. */
   | { readonly kind: 'await'; readonly childId: string }

@@ -11,7 +11,12 @@ export function outcomeOfAnswer(step: ClaimedStep, answer: HandlerAnswer, limits
   try {
     const subject = `The result of step ${step.position + 1} "${step.description}"`;
     const result = toJson(answer.result, subject, limits, 'RESULT_NOT_JSON');
-    return { kind: 'succeeded', result, ...(answer.poll === undefined ? {} : { poll: answer.poll }) };
+    return {
+      kind: 'succeeded',
+      result,
+      ...(answer.poll === undefined ? {} : { poll: answer.poll }),
+      ...(answer.added === undefined ? {} : { added: answer.added }),
+    };
   } catch (error) {
     return { kind: 'failed', error: storeError(error) };
   }

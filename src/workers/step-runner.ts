@@ -9,7 +9,7 @@ import type { ResourceWrites } from '../executions/resource-writes.ts';
 import { isConnectionError } from '../executions/sql-state.ts';
 import type { StepOutcome } from '../executions/step-outcome.ts';
 import type { ChildStarter } from '../executors/child-starter.ts';
-import type { GatePredicates } from '../executors/gate-predicates.ts';
+import type { PlanFunctions } from '../executors/plan-functions.ts';
 import type { TaskRegistry } from '../executors/task-registry.ts';
 import { newClaimToken } from '../core/ids.ts';
 import type { StepJob } from '../queues/job.ts';
@@ -25,7 +25,7 @@ export interface StepRunnerOptions {
   readonly writes: ResourceWrites;
   readonly resources: ResourceRegistry;
   readonly tasks: TaskRegistry;
-  readonly gates: GatePredicates;
+  readonly functions: PlanFunctions;
   readonly children: ChildStarter;
   readonly claims: ActiveClaims;
   readonly limits: JsonLimits;
@@ -109,10 +109,10 @@ export class StepRunner {
 
   async #attempt(claim: ActiveClaim, logger: Logger): Promise<StepOutcome> {
     const { step } = claim;
-    const { pool, resources, tasks, gates, children, limits, cancelGraceMs } = this.#options;
+    const { pool, resources, tasks, functions, children, limits, cancelGraceMs } = this.#options;
     try {
       const handler = tasks.handler(step.task);
-      const environment = { connection: pool, resources, gates, children, logger, cancelGraceMs };
+      const environment = { connection: pool, resources, functions, tasks, limits, children, logger, cancelGraceMs };
       const answer = await runHandler(claim, handler, environment);
       return outcomeOfAnswer(step, answer, limits);
     } catch (error) {
