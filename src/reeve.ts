@@ -253,7 +253,7 @@ export class Reeve implements Execute {
   async why(target: string): Promise<Explanation> {
     const { pool, writes } = await this.#connect();
     const [type = '', ...id] = target.split('/');
-    if (id.length === 0) return explainExecution(pool, target);
+    if (id.length === 0) return explainExecution(pool, writes, target);
     return explainResource(pool, writes, { type, id: id.join('/') });
   }
 
