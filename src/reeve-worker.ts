@@ -8,6 +8,8 @@ import { PlanFunctions } from './executors/plan-functions.ts';
 import { retryExecution } from './executions/retry-execution.ts';
 import { Reconciler } from './queues/reconciler.ts';
 import type { Relay } from './queues/relay.ts';
+import type { ClaimedStep } from './executions/claimed-step.ts';
+import { EndingLoop } from './workers/ending-loop.ts';
 import { DueLoop } from './workers/due-loop.ts';
 import { Reaper } from './workers/reaper.ts';
 import { WorkerPool, type WorkerPoolOptions } from './workers/worker-pool.ts';
@@ -23,6 +25,8 @@ export interface WorkerServiceOptions extends Omit<
   readonly options: ResolvedOptions;
   readonly logger: Logger;
   readonly onEnded: (executionId: string) => void;
+  /** Cancels a child whose parent has failed. */
+  readonly cancel: (executionId: string) => Promise<void>;
 }
 
 /**
@@ -33,6 +37,7 @@ export class WorkerService {
   readonly #options: WorkerServiceOptions;
   readonly #due: DueLoop;
   readonly #reaper: Reaper;
+  readonly #endings: EndingLoop;
   readonly #reconciler: Reconciler;
   readonly #pools = new Set<WorkerPool>();
 
@@ -50,6 +55,14 @@ export class WorkerService {
       leaseMs: timing.leaseMs,
       maxCrashes: timing.maxCrashes,
       nudge: () => this.#due.wake(),
+    });
+    this.#endings = new EndingLoop({
+      pool,
+      writes,
+      logger,
+      intervalMs: timing.reaperMs,
+      cancel: (id) => options.cancel(id),
+      onEnded: options.onEnded,
     });
     this.#reconciler = new Reconciler({
       connection: pool,
@@ -87,12 +100,13 @@ export class WorkerService {
         },
       ),
       version: packageVersion(),
-      onFinished: (answer, step) => this.#finished(answer, step.executionId),
+      onFinished: (answer, step) => this.#finished(answer, step),
     });
     this.#pools.add(pool);
     relay.start();
     this.#due.start();
     this.#reaper.start();
+    this.#endings.start();
     this.#reconciler.start();
     await pool.start();
     return {
@@ -109,14 +123,15 @@ export class WorkerService {
     for (const pool of this.#pools) pool.cancel(executionId);
   }
 
-  /** Looks at what is due now. */
+  /** Looks at what is due, and at what is ending, now. */
   wake(): void {
     this.#due.wake();
+    this.#endings.wake();
   }
 
   async stop(): Promise<void> {
     await Promise.all([...this.#pools].map((pool) => this.#stopPool(pool)));
-    await Promise.all([this.#due.stop(), this.#reaper.stop(), this.#reconciler.stop()]);
+    await Promise.all([this.#due.stop(), this.#reaper.stop(), this.#endings.stop(), this.#reconciler.stop()]);
   }
 
   async #stopPool(pool: WorkerPool): Promise<number> {
@@ -125,8 +140,9 @@ export class WorkerService {
     return left;
   }
 
-  #finished(answer: FinishAnswer, executionId: string): void {
+  #finished(answer: FinishAnswer, { executionId, parentId }: ClaimedStep): void {
     if (answer.kind !== 'finished') return;
+    if (answer.ending === true || (parentId !== null && answer.executionEnded !== undefined)) this.#endings.wake();
     if (answer.ready.length > 0 || answer.waits === true) this.#options.relay.nudge();
     if (['retry', 'again', 'crashed', 'released'].includes(answer.outcome.kind)) this.#due.wake();
     else if (answer.ready.length === 0 && answer.executionEnded === undefined) this.#due.wake();

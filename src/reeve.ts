@@ -128,6 +128,9 @@ export class Reeve implements Execute {
       options: this.options,
       logger: this.#logger,
       onEnded: (executionId) => this.#events.emit(executionId),
+      cancel: async (executionId) => {
+        await engine.control.cancel(executionId, { by: 'reeve', reason: 'its parent has ended badly' });
+      },
     });
     return this.#workers.start(options);
   }

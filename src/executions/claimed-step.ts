@@ -32,6 +32,7 @@ export interface ClaimedStep {
   readonly claimedAt: Date;
   readonly startedAt: Date;
   readonly executor: string;
+  readonly parentId: string | null;
   readonly executionState: ExecutionState;
   readonly resourceType: string | null;
   readonly resourceId: string | null;
@@ -62,6 +63,7 @@ export interface ClaimedRow {
   claimed_at: Date;
   started_at: Date;
   executor: string;
+  parent_id: string | null;
   execution_state: ExecutionState;
   resource_type: string | null;
   resource_id: string | null;
@@ -78,7 +80,7 @@ export function claimedColumns(connection: Connection): string {
       AND n.position = ANY (s.next) AND cardinality(n.next) = 0)) AS leads_to_end,
     (SELECT jsonb_object_agg(r.position, r.result) FROM ${step} r WHERE cardinality(s.needs_results) > 0
       AND r.execution_id = s.execution_id AND r.position = ANY (s.needs_results)) AS results,
-    e.executor, e.state AS execution_state, e.resource_type, e.resource_id, e.context`;
+    e.executor, e.parent_id, e.state AS execution_state, e.resource_type, e.resource_id, e.context`;
 }
 
 export function claimedStep(row: ClaimedRow): ClaimedStep {
@@ -106,6 +108,7 @@ export function claimedStep(row: ClaimedRow): ClaimedStep {
     claimedAt: row.claimed_at,
     startedAt: row.started_at,
     executor: row.executor,
+    parentId: row.parent_id,
     executionState: row.execution_state,
     resourceType: row.resource_type,
     resourceId: row.resource_id,

@@ -34,6 +34,8 @@ export type FinishAnswer =
       readonly outcome: StepOutcome;
       /** Steps that became ready, of other executions too where a permit was handed on. */
       readonly ready: readonly ReadyStep[];
+      /** Whether its execution fails or is canceled, and something of it is still under way. */
+      readonly ending?: boolean;
       /** Whether a scope was reached, whose permits are to be looked for. */
       readonly waits?: boolean;
       readonly executionEnded?: 'succeeded' | 'failed' | 'canceled';
@@ -233,7 +235,7 @@ class Completion {
     await endOpenSteps(this.#connection, executionId, 'skipped');
     if ((await countRunningSteps(this.#connection, executionId)) > 0) {
       await markFailing(this.#connection, executionId, errorJson(error));
-      return { kind: 'finished', outcome, ready: await this.#handOn('waiting') };
+      return { kind: 'finished', outcome, ready: await this.#handOn('waiting'), ending: true };
     }
     await endFailed(this.#ending(resources), error);
     return { kind: 'finished', outcome, ready: await this.#handOn('all'), executionEnded: 'failed' };
@@ -246,7 +248,7 @@ class Completion {
     resources: readonly OwnedResource[],
   ): Promise<FinishAnswer> {
     if ((await countRunningSteps(this.#connection, this.#step.executionId)) > 0) {
-      return { kind: 'finished', outcome, ready: [] };
+      return { kind: 'finished', outcome, ready: [], ending: true };
     }
     await endCanceled(this.#ending(resources), error);
     return { kind: 'finished', outcome, ready: await this.#handOn('all'), executionEnded: 'canceled' };

@@ -31,7 +31,8 @@ const checks: readonly Check[] = [
     what: 'an execution is failing or canceling and nothing of it runs',
     sql: (s) => `SELECT e.id, e.executor, e.state FROM ${s}.execution e WHERE e.active
       AND e.state IN ('failing', 'canceling')
-      AND NOT EXISTS (SELECT 1 FROM ${s}.step p WHERE p.execution_id = e.id AND p.state = 'running')`,
+      AND NOT EXISTS (SELECT 1 FROM ${s}.step p WHERE p.execution_id = e.id
+        AND (p.state = 'running' OR p.kind = 'child' AND p.state IN ('waiting', 'delayed', 'ready')))`,
   },
   {
     invariant: 'I4',
@@ -46,7 +47,7 @@ const checks: readonly Check[] = [
     sql: (s) => `SELECT e.id, e.state, p.position, p.state AS step_state
       FROM ${s}.execution e JOIN ${s}.step p ON p.execution_id = e.id
       WHERE e.active AND e.state IN ('failing', 'canceling')
-        AND p.state IN ('pending', 'waiting', 'delayed', 'ready')`,
+        AND p.state IN ('pending', 'waiting', 'delayed', 'ready') AND NOT (p.kind = 'child' AND p.poll ? 'child')`,
   },
   ...permitChecks,
   {

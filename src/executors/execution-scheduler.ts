@@ -9,6 +9,7 @@ import { managerConnection } from '../executions/manager-connection.ts';
 import type { ResourceRef, ResourceWrites } from '../executions/resource-writes.ts';
 import { findKnownRequest, scheduleExecution, type Scheduled } from '../executions/schedule-execution.ts';
 import type { StepDraft } from '../executions/step-plan.ts';
+import type { ParentStep } from '../executions/sql/insert-execution.ts';
 import { expireIdempotencyKey } from '../executions/sql/expire-idempotency-key.ts';
 import { sqlState } from '../executions/sql-state.ts';
 import type { ResourceRegistry } from '../resources/resource-registry.ts';
@@ -28,8 +29,8 @@ export interface ExecuteRequest {
   readonly resource: unknown;
   readonly input: unknown;
   readonly options: ExecuteOptions;
-  /** Set for a child: the step that waits for it. */
-  readonly parent?: { readonly executionId: string; readonly position: number };
+  /** Set for a child: the step that starts it. */
+  readonly parent?: ParentStep;
   /** Set for background tasks: from the checked input to the key that is alive once. */
   readonly uniqueKey?: (input: unknown) => string;
 }
@@ -89,7 +90,7 @@ export class ExecutionScheduler {
     await this.#checkSteps(executor, plan.steps);
     if (readsResource(plan.throttles)) resource ??= await load();
     const steps = withScopeKeys(plan.steps, plan.throttles, resource ?? null);
-    if (request.parent !== undefined) await checkLevels(connection, request.parent, { executor, steps });
+    if (request.parent?.awaited === true) await checkLevels(connection, request.parent, { executor, steps });
     const owned = startingResources(executor, this.#resources, {
       resource: resource ?? {},
       ref,

@@ -155,7 +155,8 @@ export class Plan<R, B, S extends string, T extends string, Previous, Steps exte
 
   /**
    * Runs another executor on another resource as an execution of its own, planned when it is reached, and waits for its
-   * end without a worker. Its result feeds the next step; its failure fails this step and names it.
+   * end without a worker. Its result feeds the next step; its failure fails this step and names it. When this execution
+   * fails or is canceled, the child is canceled, and this execution ends after it.
    *
    * @param resource - Its id, from the facts or picked from an earlier result.
    */
@@ -167,7 +168,7 @@ export class Plan<R, B, S extends string, T extends string, Previous, Steps exte
       : [input: Given<Input, Previous, Steps>, options?: ChildOptions]
   ): Plan<R, B, S, T, JsonValue, Steps> {
     const [input, options = {}] = rest as [unknown, ChildOptions?];
-    const { onParentFailure = 'fail', description, ...executeOptions } = options;
+    const { onParentFailure = 'fail', description, wait = true, ...executeOptions } = options;
     const pick = (value: unknown, previous: unknown, steps: unknown): unknown =>
       typeof value === 'function' ? (value as (a: unknown, b: unknown) => unknown)(previous, steps) : value;
     const args = (previous: unknown, steps: unknown): object => ({
@@ -175,6 +176,7 @@ export class Plan<R, B, S extends string, T extends string, Previous, Steps exte
       resource: pick(resource, previous, steps),
       input: pick(input, previous, steps) ?? null,
       options: executeOptions,
+      awaited: wait,
     });
     const picks = typeof resource === 'function' || typeof input === 'function';
     const child = childEffect(executor, onParentFailure);

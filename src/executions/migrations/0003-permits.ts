@@ -5,7 +5,8 @@ import { inLedgerSchema } from './in-ledger-schema.ts';
  * Permits, one row for each key that a scope wants: place in line, held or not, shared with an ancestor or not. A place
  * is a number of a sequence, so who asked first stands first in every line, and nobody waits for an open transaction.
  *
- * Also what goes with scopes: steps that are only known at run time, and rules by the state of other resources.
+ * Also what goes with scopes: steps that are only known at run time, children that nobody waits for, and rules by the
+ * state of other resources.
  */
 export class Ledger1763860000000 implements MigrationInterface {
   name = 'Ledger1763860000000';
@@ -55,6 +56,8 @@ const upward = [
     ADD CONSTRAINT step_waiting_for_check CHECK (waiting_for IN ('permit', 'child', 'hold', 'group')),
     ADD expanded_by integer`,
   `ALTER TABLE execution_resource ADD lender uuid`,
+  `ALTER TABLE execution ADD awaited boolean NOT NULL DEFAULT true`,
+  `CREATE INDEX execution_ending ON execution (id) WHERE state IN ('failing', 'canceling')`,
   `UPDATE step SET waiting_for = 'group' WHERE state = 'waiting' AND waiting_for = 'permit'`,
   `CREATE TABLE execution_rule (
     execution_id uuid NOT NULL REFERENCES execution (id) ON DELETE CASCADE,
@@ -74,6 +77,8 @@ const downward = [
     DROP expanded_by,
     DROP CONSTRAINT step_waiting_for_check,
     ADD CONSTRAINT step_waiting_for_check CHECK (waiting_for IN ('permit', 'child', 'hold'))`,
+  `DROP INDEX execution_ending`,
+  `ALTER TABLE execution DROP awaited`,
   `ALTER TABLE execution_resource DROP lender`,
   `DROP TABLE permit`,
   `DROP SEQUENCE permit_place`,

@@ -1,6 +1,13 @@
 import type { JsonValue } from '../../core/json.ts';
 import type { Connection } from '../connection.ts';
 
+export interface ParentStep {
+  readonly executionId: string;
+  readonly position: number;
+  /** Whether it waits for the end; else it goes on, and its end is not the child's. */
+  readonly awaited: boolean;
+}
+
 export interface NewExecution {
   readonly id: string;
   readonly executor: string;
@@ -19,8 +26,8 @@ export interface NewExecution {
   readonly weight: 'regular' | 'heavy';
   readonly priority: number;
   readonly context: JsonValue;
-  /** For a child: the execution and the step that wait for it. */
-  readonly parent: { readonly executionId: string; readonly position: number } | null;
+  /** For a child: the execution and the step that have started it. */
+  readonly parent: ParentStep | null;
 }
 
 /**
@@ -33,10 +40,10 @@ export async function insertExecution(connection: Connection, execution: NewExec
     `INSERT INTO ${connection.schema}.execution (
        id, executor, executor_version, kind, plan_hash, resource_type, resource_id, exclusive, input, facts, state,
        unique_key, idempotency_key, idempotency_until, request_hash, weight, priority, context, created_at,
-       parent_id, parent_position)
+       parent_id, parent_position, awaited)
      SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::jsonb, 'running',
        $11, $12, CASE WHEN $12::text IS NULL THEN NULL ELSE now.at + $13 * interval '1 millisecond' END,
-       $14, $15, $16, $17::jsonb, now.at, $18, $19
+       $14, $15, $16, $17::jsonb, now.at, $18, $19, $20
      FROM (SELECT ${connection.schema}.clock() AS at) AS now
      ON CONFLICT DO NOTHING`,
     [
@@ -59,6 +66,7 @@ export async function insertExecution(connection: Connection, execution: NewExec
       JSON.stringify(execution.context),
       execution.parent?.executionId ?? null,
       execution.parent?.position ?? null,
+      execution.parent?.awaited ?? true,
     ],
   );
   return count === 1;

@@ -17,7 +17,7 @@ export async function listPermitsAround(
        SELECT $1::uuid AS id, $2::integer AS position
        UNION ALL
        SELECT e.parent_id, e.parent_position FROM ${schema}.execution AS e JOIN around AS a ON e.id = a.id
-       WHERE e.parent_id IS NOT NULL)
+       WHERE e.parent_id IS NOT NULL AND e.awaited)
      SELECT DISTINCT p.execution_id AS "executionId", p.key, p.level FROM around AS a
      JOIN ${schema}.step AS t ON t.execution_id = a.id AND t.position = a.position
      JOIN ${schema}.permit AS p ON p.execution_id = a.id AND p.held

@@ -18,10 +18,10 @@ export async function requestPermits(
   await connection.query(
     `WITH RECURSIVE ancestor AS (
        SELECT parent_id AS id, parent_position AS position FROM ${schema}.execution
-       WHERE id = $1 AND parent_id IS NOT NULL
+       WHERE id = $1 AND parent_id IS NOT NULL AND awaited
        UNION ALL
        SELECT e.parent_id, e.parent_position FROM ${schema}.execution AS e JOIN ancestor AS a ON e.id = a.id
-       WHERE e.parent_id IS NOT NULL),
+       WHERE e.parent_id IS NOT NULL AND e.awaited),
      inherited AS (
        SELECT DISTINCT p.key FROM ancestor AS a
        JOIN ${schema}.step AS t ON t.execution_id = a.id AND t.position = a.position
