@@ -41,9 +41,11 @@ export {
   defineDeleteExecutor,
   defineExecutor,
   defineUpdateExecutor,
-  involve,
 } from './executors/define-executor.ts';
-export type { ExecutorDefinition } from './executors/executor-definition.ts';
+export { involve, rule } from './executors/other-resources.ts';
+export { cleanup, defineCleanupExecutor } from './executors/define-cleanup-executor.ts';
+export type { CleanupKind, CleanupOptions } from './executors/define-cleanup-executor.ts';
+export type { ExecutorDefinition, StateRule } from './executors/executor-definition.ts';
 export type { ExecuteOptions } from './executors/execute-options.ts';
 export { chain } from './executors/task-executor.ts';
 export type { Chain } from './executors/task-executor.ts';

@@ -112,7 +112,9 @@ export function parseOptions(options: ReeveOptions): ResolvedOptions {
     ...duplicates('schedule', schedules),
     ...schedules.flatMap(({ name, target }) => scheduleProblems(name, target, { executors, tasks })),
     ...tasks.filter((task) => !Object.hasOwn(queues, task.queue)).map((task) => unknownQueue(task, queues)),
-    ...executors.flatMap((executor) => registrationProblems(executor, { queues: Object.keys(queues), tasks })),
+    ...executors.flatMap((executor) =>
+      registrationProblems(executor, { queues: Object.keys(queues), tasks, executors }),
+    ),
   );
   if (options.dataSource?.options?.type !== 'postgres') {
     problems.push('dataSource is missing or not of type "postgres"; pass a TypeORM DataSource');

@@ -132,6 +132,10 @@ export const errorCatalogue = {
     meaning: 'The resource belongs to a child that never started, because the parent execution failed before it.',
     next: 'Mend what made the parent fail, and start the operation again.',
   },
+  CLEANUP_INCOMPLETE: {
+    meaning: 'A cleanup has deleted what it could; something is left, so the parent was kept.',
+    next: 'Look at the failed children of the execution, mend them, and start the cleanup again.',
+  },
   HOLD_CIRCLE: {
     meaning: 'Two operations wait for each other: each holds, or works on, what the other wants to hold.',
     next: 'Retry the one that gave way; or let both take their holds in one `hold`, which takes all or none.',

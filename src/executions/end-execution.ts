@@ -3,7 +3,8 @@ import { errorJson, storeError, type StoredError } from '../core/stored-error.ts
 import type { ClaimedStep } from './claimed-step.ts';
 import type { Connection } from './connection.ts';
 import { lostResource } from './lost-resource.ts';
-import type { ResourceWrites } from './resource-writes.ts';
+import type { ResourceRef, ResourceWrites } from './resource-writes.ts';
+import { listRules, type ResourceRule } from './sql/insert-rules.ts';
 import { isRefusal } from './sql-state.ts';
 import { endExecution } from './sql/end-execution.ts';
 import { endUnstartedChildren } from './end-unstarted-children.ts';
@@ -53,6 +54,7 @@ export async function endSucceeded(ending: Ending): Promise<'succeeded' | 'faile
     }
     freed.push(resource);
   }
+  await applyRules(ending, 'success', null);
   await endExecution(connection, step.executionId, 'succeeded', null);
   await wakeParentStep(connection, step.executionId);
   await insertEvent(connection, { kind: 'execution.succeeded', executionId: step.executionId, ...resourceOf(step) });
@@ -73,16 +75,14 @@ export async function endCanceled(ending: Ending, error: StoredError): Promise<v
   await endBadly(ending, error, 'canceled');
 }
 
-async function endBadly(
-  { connection, writes, step, resources }: Ending,
-  error: StoredError,
-  state: 'failed' | 'canceled',
-): Promise<void> {
+async function endBadly(ending: Ending, error: StoredError, state: 'failed' | 'canceled'): Promise<void> {
+  const { connection, writes, step, resources } = ending;
   for (const resource of resources) {
     await storeOrNote(connection, { step, resource }, () =>
       failResource(connection, writes, step, { resource, error }),
     );
   }
+  await applyRules(ending, 'failure', error);
   await endUnstartedChildren(connection, writes, step.executionId, error);
   await endExecution(connection, step.executionId, state, errorJson(error));
   await wakeParentStep(connection, step.executionId);
@@ -114,6 +114,21 @@ async function failResource(
   if (!erred) await writes.change(connection, resource, base);
 }
 
+/** Each resource that a rule names moves if its state fits and nobody else owns it. */
+async function applyRules(
+  { connection, writes, step }: Ending,
+  end: ResourceRule['end'],
+  error: StoredError | null,
+): Promise<void> {
+  const { executionId } = step;
+  for (const rule of await listRules(connection, executionId, end)) {
+    const change = { executionId, owner: 'any', ownerAfter: 'none', transition: rule.transition, error } as const;
+    await storeOrNote(connection, { step, resource: rule }, async () => {
+      await writes.change(connection, rule, change);
+    });
+  }
+}
+
 /** A forced deletion that failed: the row goes all the same, with a record of what may remain outside. */
 async function forgetResource(
   connection: Connection,
@@ -142,7 +157,7 @@ async function forgetResource(
  */
 async function storeOrNote(
   connection: Connection,
-  { step, resource }: { readonly step: EndingStep; readonly resource: OwnedResource },
+  { step, resource }: { readonly step: EndingStep; readonly resource: ResourceRef },
   write: () => Promise<void>,
 ): Promise<void> {
   await connection.query('SAVEPOINT reeve_failure');

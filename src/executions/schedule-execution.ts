@@ -9,6 +9,7 @@ import { findRivalExecution, type RivalExecution } from './sql/find-rival-execut
 import { insertEvent } from './sql/insert-event.ts';
 import { insertExecution, type NewExecution } from './sql/insert-execution.ts';
 import { insertExecutionResources, type OwnedResource } from './sql/insert-execution-resources.ts';
+import { insertRules, type ResourceRule } from './sql/insert-rules.ts';
 import { insertSteps } from './sql/insert-steps.ts';
 import { listAncestors } from './sql/list-ancestors.ts';
 import { requestPermits } from './sql/request-permits.ts';
@@ -27,6 +28,7 @@ export interface StartingResource extends OwnedResource {
 export interface ScheduleParams {
   readonly execution: NewExecution;
   readonly resources: readonly StartingResource[];
+  readonly rules: readonly ResourceRule[];
   readonly steps: readonly StepDraft[];
   readonly countdownMs: number;
   /** Runs in the same transaction, after the resources were won. */
@@ -98,6 +100,7 @@ async function insertAll(connection: Connection, writes: ResourceWrites, params:
     if (tries >= maxInsertTries) throw busyError(execution, undefined);
   }
   await startResources(connection, writes, params);
+  if (params.rules.length > 0) await insertRules(connection, execution.id, params.rules);
   await params.before();
   await insertSteps(connection, {
     executionId: execution.id,

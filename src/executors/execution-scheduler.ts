@@ -20,7 +20,7 @@ import { parseExecuteOptions } from './execute-options.ts';
 import type { ExecutorDefinition } from './executor-definition.ts';
 import { checkLevels } from './check-levels.ts';
 import { readsResource, withScopeKeys } from './scope-keys.ts';
-import { startingResources } from './starting-resources.ts';
+import { resourceRules, startingResources } from './starting-resources.ts';
 import type { TaskRegistry } from './task-registry.ts';
 
 export interface ExecuteRequest {
@@ -119,6 +119,7 @@ export class ExecutionScheduler {
         parent: request.parent ?? null,
       },
       resources: owned,
+      rules: resourceRules(executor, this.#resources, { resource: resource ?? {}, input: checked }),
       steps: options.force && executor.onForce === 'keepTrying' ? steps.map(keptTrying) : steps,
       countdownMs: options.countdownMs,
       before: async () => {
@@ -186,9 +187,9 @@ export class ExecutionScheduler {
 
 /** Whether something of the executor wants to see the row. */
 function needsResource(executor: ExecutorDefinition, options: ResolvedExecuteOptions): boolean {
-  const { facts, before, involves, actionDetails } = executor;
+  const { facts, before, involves, actionDetails, onSuccess, onFailure } = executor;
   const isForced = executor.kind === 'delete' && options.force;
-  return isForced || [facts, before, involves, actionDetails].some((hook) => hook !== undefined);
+  return isForced || [facts, before, involves, actionDetails, onSuccess, onFailure].some((hook) => hook !== undefined);
 }
 
 /** For a forced deletion that keeps trying: any error, for as long as it takes, at least once an hour. */

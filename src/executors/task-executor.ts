@@ -29,6 +29,8 @@ export function taskExecutor(target: TaskDefinition<never> | Chain): ExecutorDef
     facts: undefined,
     before: undefined,
     involves: undefined,
+    onSuccess: undefined,
+    onFailure: undefined,
     appendsDeletion: false,
     onForce: 'forget',
     remains: undefined,

@@ -41,7 +41,7 @@ describeOnBrokers('expand', (broker) => {
       outside.calls
         .filter(([name]) => name === 'extend')
         .map(([, size]) => size)
-        .toSorted(),
+        .toSorted((a, b) => Number(a) - Number(b)),
     ).toEqual([7, 8, 9]);
     const { steps } = await bundle.reeve.execution(executionId);
     expect(steps.find((step) => step.task === 'echo')?.result).toEqual([7, 8, 9]);
