@@ -5,6 +5,8 @@ import { storableText } from '../core/stored-error.ts';
 import type { Connection } from '../executions/connection.ts';
 import { setProgress } from '../executions/sql/set-progress.ts';
 import { resolveReferences } from '../executions/step-references.ts';
+import type { JsonLimits } from '../core/json.ts';
+import type { ResourceWrites } from '../executions/resource-writes.ts';
 import type { ChildStarter } from '../executors/child-starter.ts';
 import type { GatePredicates } from '../executors/gate-predicates.ts';
 import { findStoredPlan } from '../executions/sql/find-stored-plan.ts';
@@ -12,6 +14,7 @@ import type { ResourceRegistry } from '../resources/resource-registry.ts';
 import type { HandlerAnswer, StepHandler, StepRun } from '../tasks/step-handler.ts';
 import type { TaskContext } from '../tasks/task-context.ts';
 import type { ActiveClaim } from './active-claims.ts';
+import { transactionalCompletion } from './transactional-completion.ts';
 
 export interface RunEnvironment {
   readonly connection: Connection;
@@ -19,6 +22,8 @@ export interface RunEnvironment {
   readonly gates: GatePredicates;
   readonly children: ChildStarter;
   readonly logger: Logger;
+  readonly writes: ResourceWrites;
+  readonly limits: JsonLimits;
   /** How long the step is given to end by itself after a cancel. */
   readonly cancelGraceMs: number;
 }
@@ -101,6 +106,7 @@ function stepRun(claim: ActiveClaim, environment: RunEnvironment): StepRun {
     args,
     context,
     loadResource,
+    ...transactionalCompletion(step, environment),
     child: () => children.start(connection, step, args),
     async decide() {
       const stored = await findStoredPlan(connection, step.executionId);
