@@ -85,6 +85,23 @@ export async function finishStep(
   );
 }
 
+/**
+ * The same inside a transaction that is already open: the work of a transactional step and its completion are one
+ * commit. The caller holds no engine lock yet, and after `stale` rolls everything back.
+ */
+export async function finishStepOn(
+  connection: Connection,
+  writes: ResourceWrites,
+  params: FinishParams,
+): Promise<FinishAnswer> {
+  try {
+    return await new Completion(connection, writes, params).run(params.outcome, 'update');
+  } catch (error) {
+    if (error instanceof Stale) return { kind: 'stale' };
+    throw error;
+  }
+}
+
 class Completion {
   readonly #connection: Connection;
   readonly #writes: ResourceWrites;

@@ -67,6 +67,21 @@ export class ExecutionScheduler {
     );
   }
 
+  /**
+   * The same for an executor without a resource, in a transaction that is not TypeORM's.
+   *
+   * @throws TRANSACTION_REQUIRED for an executor that reads a resource or has a hook, which needs an EntityManager.
+   */
+  async scheduleOn(connection: Connection, request: ExecuteRequest): Promise<Scheduled> {
+    const { executor } = request;
+    if (executor.resource !== undefined || executor.before !== undefined) {
+      throw new ReeveError('TRANSACTION_REQUIRED', `"${executor.name}" can be started only through an EntityManager`);
+    }
+    return behindSavepoint(connection, this.#options.lockTimeoutMs, (scope) =>
+      this.#scheduleGuarded({ connection, manager: undefined, scope }, request),
+    );
+  }
+
   async #scheduleGuarded({ connection, manager, scope }: Caller, request: ExecuteRequest): Promise<Scheduled> {
     const { executor } = request;
     const options = parseExecuteOptions(request.options, `execute("${executor.name}")`);
@@ -82,7 +97,8 @@ export class ExecutionScheduler {
     const hash = requestHash(executor, ref, { input, changed, plan: taskPlan?.hash ?? null });
     const known = await this.#knownRequest(connection, options, hash);
     if (known !== undefined) return known;
-    const load = async (): Promise<ObjectLiteral> => (ref === undefined ? {} : this.#load(executor.name, manager, ref));
+    const load = async (): Promise<ObjectLiteral> =>
+      ref === undefined || manager === undefined ? {} : this.#load(executor.name, manager, ref);
     const hooked = ref !== undefined && needsResource(executor, options);
     let resource = hooked ? await load() : undefined;
     const facts = this.#json(executor.facts?.(resource ?? {}, checked), `The facts of "${executor.name}"`);
@@ -124,7 +140,7 @@ export class ExecutionScheduler {
       countdownMs: options.countdownMs,
       before: async () => {
         const { before } = executor;
-        if (before === undefined) return;
+        if (before === undefined || manager === undefined) return;
         await scope.asCaller(async () => before({ manager, resource: resource ?? {}, input: checked }));
       },
     });
@@ -229,6 +245,7 @@ function requestHash(
 
 interface Caller {
   readonly connection: Connection;
-  readonly manager: EntityManager;
+  /** Absent only where neither a resource nor a hook needs it. */
+  readonly manager: EntityManager | undefined;
   readonly scope: SavepointScope;
 }

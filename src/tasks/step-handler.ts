@@ -1,5 +1,7 @@
 import type { JsonValue } from '../core/json.ts';
 import type { StoredError } from '../core/stored-error.ts';
+import type { Connection } from '../executions/connection.ts';
+import type { FinishAnswer } from '../executions/finish-step.ts';
 import type { ExecutionState } from '../executions/states.ts';
 import type { ClaimedStep } from '../executions/claimed-step.ts';
 import type { StepDraft } from '../executions/step-plan.ts';
@@ -21,6 +23,13 @@ export interface StepRun {
   child(): Promise<ChildState | undefined>;
   /** The backend of the resource, made for this attempt. */
   loadBackend(resource: object): unknown;
+  /**
+   * For a transactional step: writes the completion into the handler's own open transaction, as its last statements.
+   * The handler commits, and answers `completed`; `stale` means that the step is lost, and it rolls back.
+   */
+  complete(connection: Connection, result: unknown): Promise<FinishAnswer>;
+  /** Whether the completion of this attempt is stored: for a handler whose COMMIT was not answered. */
+  isCompleted(): Promise<boolean>;
 }
 
 /** How a child execution is. */
@@ -41,6 +50,8 @@ export type HandlerAnswer =
       readonly added?: readonly StepDraft[];
     }
   | { readonly kind: 'failed'; readonly error: StoredError; readonly poll?: JsonValue }
+  /** The handler has committed the completion itself, by `complete`. */
+  | { readonly kind: 'completed'; readonly finish: FinishAnswer }
   /** Wait for the end of a child, without using up an attempt. */
   | { readonly kind: 'await'; readonly childId: string }
   /** Look again after the delay, without using up an attempt. */

@@ -5,8 +5,11 @@ import type { ClaimedStep } from '../executions/claimed-step.ts';
 import type { StepOutcome } from '../executions/step-outcome.ts';
 import type { HandlerAnswer } from '../tasks/step-handler.ts';
 
+/** What is left to write; `completed` is written already. */
+export type OpenAnswer = Exclude<HandlerAnswer, { readonly kind: 'completed' }>;
+
 /** What the answer of a handler means for its step; a result that cannot be stored is a lasting failure. */
-export function outcomeOfAnswer(step: ClaimedStep, answer: HandlerAnswer, limits: JsonLimits): StepOutcome {
+export function outcomeOfAnswer(step: ClaimedStep, answer: OpenAnswer, limits: JsonLimits): StepOutcome {
   if (answer.kind !== 'succeeded') return answer;
   try {
     const subject = `The result of step ${step.position + 1} "${step.description}"`;

@@ -5,11 +5,12 @@ import { storableText } from '../core/stored-error.ts';
 import type { Connection } from '../executions/connection.ts';
 import { setProgress } from '../executions/sql/set-progress.ts';
 import { resolveReferences } from '../executions/step-references.ts';
+import type { JsonLimits } from '../core/json.ts';
+import type { ResourceWrites } from '../executions/resource-writes.ts';
 import type { ChildStarter } from '../executors/child-starter.ts';
 import { expandStep } from '../executors/expand-step.ts';
 import type { PlanFunctions } from '../executors/plan-functions.ts';
 import type { TaskRegistry } from '../executors/task-registry.ts';
-import type { JsonLimits } from '../core/json.ts';
 import type { ClaimedStep } from '../executions/claimed-step.ts';
 import { findExpansion } from '../executions/sql/find-expansion.ts';
 import { findStoredPlan, type StoredPlan } from '../executions/sql/find-stored-plan.ts';
@@ -18,6 +19,7 @@ import type { HandlerAnswer, StepHandler, StepRun } from '../tasks/step-handler.
 import type { GatePredicate } from '../tasks/plan-builder.ts';
 import type { TaskContext } from '../tasks/task-context.ts';
 import type { ActiveClaim } from './active-claims.ts';
+import { transactionalCompletion } from './transactional-completion.ts';
 
 export interface RunEnvironment {
   readonly connection: Connection;
@@ -27,6 +29,7 @@ export interface RunEnvironment {
   readonly limits: JsonLimits;
   readonly children: ChildStarter;
   readonly logger: Logger;
+  readonly writes: ResourceWrites;
   /** How long the step is given to end by itself after a cancel. */
   readonly cancelGraceMs: number;
 }
@@ -114,6 +117,7 @@ function stepRun(claim: ActiveClaim, environment: RunEnvironment): StepRun {
     args,
     context,
     loadResource,
+    ...transactionalCompletion(step, environment),
     child: () => children.start(connection, step, args),
     async decide() {
       const stored = await findStoredPlan(connection, step.executionId);

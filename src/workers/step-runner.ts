@@ -71,7 +71,9 @@ export class StepRunner {
         logger.warn({ event: 'step.lost' }, 'another worker has the step; nothing of this attempt was written');
         return;
       }
-      const answer = await completeStep(claim.claim, outcome, { ...this.#options, logger });
+      const answer = isFinished(outcome)
+        ? outcome
+        : await completeStep(claim.claim, outcome, { ...this.#options, logger });
       logOutcome(logger, step, answer);
       this.#options.onFinished(answer, step);
     } finally {
@@ -107,14 +109,14 @@ export class StepRunner {
     return undefined;
   }
 
-  async #attempt(claim: ActiveClaim, logger: Logger): Promise<StepOutcome> {
+  async #attempt(claim: ActiveClaim, logger: Logger): Promise<StepOutcome | FinishAnswer> {
     const { step } = claim;
-    const { pool, resources, tasks, functions, children, limits, cancelGraceMs } = this.#options;
+    const { logger: _logger, ...known } = this.#options;
     try {
-      const handler = tasks.handler(step.task);
-      const environment = { connection: pool, resources, functions, tasks, limits, children, logger, cancelGraceMs };
+      const handler = known.tasks.handler(step.task);
+      const environment = { ...known, connection: known.pool, logger };
       const answer = await runHandler(claim, handler, environment);
-      return outcomeOfAnswer(step, answer, limits);
+      return answer.kind === 'completed' ? answer.finish : outcomeOfAnswer(step, answer, known.limits);
     } catch (error) {
       if (claim.cause === 'cancel') return { kind: 'canceled', error: storeError(error) };
       if (claim.cause === 'shutdown') return { kind: 'released' };
@@ -137,4 +139,9 @@ export class StepRunner {
       }
     }
   }
+}
+
+/** A transactional step comes back with its completion written. */
+function isFinished(outcome: StepOutcome | FinishAnswer): outcome is FinishAnswer {
+  return outcome.kind === 'finished' || outcome.kind === 'stale';
 }
