@@ -1,5 +1,6 @@
 export { defineReeve, Reeve } from './reeve.ts';
-export type { ExecutionDetails, StartWorkerOptions, WorkerHandle } from './reeve.ts';
+export type { ExecutionDetails } from './reeve.ts';
+export type { StartWorkerOptions, WorkerHandle } from './reeve-worker.ts';
 export type { AnyExecutor, QueueOptions, ReeveOptions } from './reeve-options.ts';
 export type { Execute } from './reeve-execute.ts';
 

@@ -34,7 +34,7 @@ import type { Scheduled } from './executions/schedule-execution.ts';
 import { listLeaks, type Leak } from './executions/sql/list-leaks.ts';
 import { resolveLeak } from './executions/sql/resolve-leak.ts';
 import { listOperations, type OperationView } from './executions/sql/list-operations.ts';
-import { ExecutionScheduler } from './executors/execution-scheduler.ts';
+import type { ExecutionScheduler } from './executors/execution-scheduler.ts';
 import { TaskRegistry } from './executors/task-registry.ts';
 import { Broker, migrateBroker } from './queues/broker.ts';
 import { Relay } from './queues/relay.ts';
@@ -43,11 +43,13 @@ import { ResourceStore } from './resources/resource-store.ts';
 import { Control } from './reeve-control.ts';
 import { BeatRunner, dataSourceFiring, type BeatHandle } from './reeve-beat.ts';
 import { CommitNudge } from './reeve-commit-nudge.ts';
-import { executeRequest, type Execute } from './reeve-execute.ts';
+import type { Execute } from './reeve-execute.ts';
 import { parseOptions, type ReeveOptions, type ResolvedOptions } from './reeve-options.ts';
 import { checkSearchPath, ledgerError, prepareLedger } from './reeve-ledger.ts';
 import { readStatus, type ReeveStatus } from './executions/read-status.ts';
-import { WorkerService } from './reeve-worker.ts';
+import { Recovery } from './reeve-recovery.ts';
+import { Starts } from './reeve-starts.ts';
+import { WorkerService, type StartWorkerOptions, type WorkerHandle } from './reeve-worker.ts';
 
 /** What is made once the database is reachable. */
 interface Engine {
@@ -60,31 +62,17 @@ interface Engine {
   readonly resources: ResourceRegistry;
   readonly writes: ResourceStore;
   readonly scheduler: ExecutionScheduler;
+  readonly starts: Starts;
   readonly control: Control;
   readonly targets: Targets;
   readonly firing: Firing;
+  readonly recovery: Recovery;
 }
 
 /** An execution with its steps, and what operators did with it. */
 export interface ExecutionDetails extends ExecutionView {
   readonly steps: readonly StepView[];
   readonly operations: readonly OperationView[];
-}
-
-/** One started worker of a process. */
-export interface WorkerHandle {
-  readonly id: string;
-  /** How many steps it runs now. */
-  readonly running: number;
-  /** Finishes what runs, for as long as the drain time allows, and takes nothing new; answers how many steps are left. */
-  stop(): Promise<number>;
-}
-
-/** Which queues a worker serves; a number is its concurrency. Without queues: all, as configured. */
-export interface StartWorkerOptions {
-  readonly queues?: readonly string[] | Readonly<Record<string, number>>;
-  /** For queues that are given by name alone. */
-  readonly concurrency?: number;
 }
 
 /**
@@ -145,8 +133,9 @@ export class Reeve implements Execute {
       engineId: engine.id,
       options: this.options,
       logger: this.#logger,
-      onEnded: (executionId) => this.#events.emit(executionId),
+      onEnded: (executionId) => this.#ended(executionId),
     });
+    engine.recovery.start();
     return this.#workers.start(options);
   }
 
@@ -157,6 +146,7 @@ export class Reeve implements Execute {
   async startBeat(): Promise<BeatHandle> {
     const engine = await this.#connect();
     engine.relay.start();
+    engine.recovery.start();
     return this.#beats.start({ ...engine, logger: this.#logger });
   }
 
@@ -312,6 +302,7 @@ export class Reeve implements Execute {
     await this.#workers?.stop();
     this.#nudges.stop();
     if (engine === undefined) return;
+    await engine.recovery.stop();
     await engine.relay.stop();
     await engine.broker.close();
     await engine.heartbeatPool.close();
@@ -323,15 +314,13 @@ export class Reeve implements Execute {
   }
 
   async #executeAlone(target: unknown, rest: readonly unknown[]): Promise<Scheduled> {
-    await this.#connect();
-    return this.options.dataSource.transaction((manager) => this.#executeIn(manager, target, rest));
+    const { starts } = await this.#connect();
+    return starts.alone(target, rest);
   }
 
   async #executeIn(manager: EntityManager, target: unknown, rest: readonly unknown[]): Promise<Scheduled> {
-    const request = executeRequest(target, rest, this.options);
-    const { scheduler } = await this.#connect();
-    this.#nudges.watch(manager);
-    return scheduler.schedule(manager, request);
+    const { starts } = await this.#connect();
+    return starts.in(manager, target, rest);
   }
 
   async #connect(): Promise<Engine> {
@@ -344,7 +333,7 @@ export class Reeve implements Execute {
   }
 
   async #makeEngine(): Promise<Engine> {
-    const { dataSource, schema, poolSize, queues, redis, brokerSchema, timing, limits, lockTimeoutMs } = this.options;
+    const { dataSource, schema, poolSize, queues, redis, brokerSchema, timing } = this.options;
     if (!dataSource.isInitialized) await dataSource.initialize();
     const logger = this.#logger;
     const resources = new ResourceRegistry(dataSource, this.options.resources);
@@ -357,27 +346,31 @@ export class Reeve implements Execute {
     const heartbeatPool = new LedgerPool({ ...postgres, max: 2 }, schema, logger);
     const broker = new Broker({ redisUrl: redis, postgres, brokerSchema, engineId: id, logger });
     const relay = new Relay({ connection: pool, broker, engineId: id, logger, intervalMs: timing.relayMs });
-    const scheduler = new ExecutionScheduler(resources, writes, tasks, {
-      schema,
-      limits,
-      lockTimeoutMs,
-      queues: Object.keys(queues),
-    });
+    const nudges = this.#nudges;
+    const nudge = (): void => relay.nudge();
+    const starts = new Starts({ pool, resources, writes, tasks, options: this.options, nudges, nudge });
+    const { scheduler } = starts;
     const control = new Control({
       pool,
       writes,
       onCanceled: (executionId) => this.#workers?.cancel(executionId),
-      onEnded: (executionId) => this.#events.emit(executionId),
+      onEnded: (executionId) => this.#ended(executionId),
       nudge: () => {
         relay.nudge();
         this.#workers?.wake();
       },
     });
     const targets = new Targets(this.options.tasks, this.options.executors, this.options.schedules);
-    const firing = dataSourceFiring(scheduler, targets, this.#nudges, this.options);
-    const parts = { pool, heartbeatPool, broker, relay, tasks, resources, writes, scheduler, control, targets, firing };
-    this.#started = { id, ...parts };
+    const firing = dataSourceFiring(scheduler, targets, nudges, this.options);
+    const parts = { pool, heartbeatPool, broker, relay, tasks, resources, writes, scheduler, starts };
+    const recovery = new Recovery({ pool, logger, options: this.options, starts });
+    this.#started = { id, ...parts, control, targets, firing, recovery };
     return this.#started;
+  }
+
+  #ended(executionId: string): void {
+    this.#events.emit(executionId);
+    this.#started?.recovery.wake();
   }
 
   /** Waits, but not longer than until this process knows that the execution has changed. */

@@ -20,6 +20,8 @@ export interface TaskOptions<S extends Schema | undefined, Result> extends Limit
   readonly run: (input: OutputOf<S>, context: TaskContext) => Promise<Result> | Result;
 }
 
+export type WhenBusy = 'skip' | 'runOnceMore';
+
 /** A unit of work that steps refer to by name. Made by {@link defineTask}. */
 export interface TaskDefinition<Input = unknown, Result = unknown> {
   readonly name: string;
@@ -29,6 +31,8 @@ export interface TaskDefinition<Input = unknown, Result = unknown> {
   readonly inputSchema: Schema | undefined;
   /** Set for a background task: the key while whose execution is alive a second one is refused. */
   readonly key: ((input: never) => string) | undefined;
+  /** What a background task does when it is asked for while one with its key is alive. */
+  readonly whenBusy: WhenBusy;
   readonly handler: StepHandler;
   /** Only for inference: what callers pass, and what the next step gets. */
   readonly '~types'?: { readonly input: (input: Input) => void; readonly result: Result };
@@ -54,12 +58,18 @@ const knownOptions = [
 export function defineTask<Result, const S extends Schema | undefined = undefined>(
   options: TaskOptions<S, Result>,
 ): TaskDefinition<InputOf<S>, Awaited<Result>> {
-  return taskDefinition(options, 'tasks', undefined, knownOptions);
+  return taskDefinition(options, { queue: 'tasks', key: undefined, whenBusy: 'skip', known: knownOptions });
 }
 
 export interface BackgroundTaskOptions<S extends Schema | undefined, Result> extends TaskOptions<S, Result> {
   /** While an execution with the same key is alive, a second one is refused with the id of the first. */
   readonly key: (input: OutputOf<S>) => string;
+  /**
+   * What becomes of a request while one with the same key is alive. `skip`, the default: refused, and that is all.
+   * `runOnceMore`: refused, and remembered: when the live one has ended, however it ends, the task runs exactly once
+   * more, with the input, context, weight and priority of the last request; a `countdown` is not remembered.
+   */
+  readonly whenBusy?: WhenBusy;
 }
 
 /**
@@ -71,24 +81,33 @@ export interface BackgroundTaskOptions<S extends Schema | undefined, Result> ext
 export function defineBackgroundTask<Result, const S extends Schema | undefined = undefined>(
   options: BackgroundTaskOptions<S, Result>,
 ): TaskDefinition<InputOf<S>, Awaited<Result>> {
-  if (typeof options.key !== 'function') {
-    throw problemsError('CONFIGURATION_INVALID', 'A background task is defined wrongly', [
-      `task "${options.name}" has no "key"; give a function from its input to a text`,
-    ]);
-  }
-  return taskDefinition(options, 'background', options.key, [...knownOptions, 'key']);
+  const { key, whenBusy = 'skip' } = options;
+  const problems = [
+    ...(typeof key === 'function'
+      ? []
+      : [`task "${options.name}" has no "key"; give a function from its input to a text`]),
+    ...(whenBusy === 'skip' || whenBusy === 'runOnceMore'
+      ? []
+      : [`task "${options.name}" has whenBusy ${JSON.stringify(whenBusy)}; use "skip" or "runOnceMore"`]),
+  ];
+  if (problems.length > 0)
+    throw problemsError('CONFIGURATION_INVALID', 'A background task is defined wrongly', problems);
+  return taskDefinition(options, { queue: 'background', key, whenBusy, known: [...knownOptions, 'key', 'whenBusy'] });
 }
 
 function taskDefinition<Result, S extends Schema | undefined>(
   options: TaskOptions<S, Result>,
-  defaultQueue: QueueName,
-  key: ((input: OutputOf<S>) => string) | undefined,
-  known: readonly string[],
+  kind: {
+    readonly queue: QueueName;
+    readonly key: ((input: OutputOf<S>) => string) | undefined;
+    readonly whenBusy: WhenBusy;
+    readonly known: readonly string[];
+  },
 ): TaskDefinition<InputOf<S>, Awaited<Result>> {
   const subject = `task "${options.name}"`;
   const problems = [
     ...nameProblems(options.name, subject),
-    ...unknownOptions(options, known, subject),
+    ...unknownOptions(options, kind.known, subject),
     ...schemaProblems(options.input, subject),
     ...(typeof options.run === 'function' ? [] : [`${subject} has no "run" function`]),
     ...(options.name?.startsWith('reeve.') ? [`${subject}: names that begin with "reeve." are Reeve's own`] : []),
@@ -96,11 +115,12 @@ function taskDefinition<Result, S extends Schema | undefined>(
   if (problems.length > 0) throw problemsError('CONFIGURATION_INVALID', 'A task is defined wrongly', problems);
   return Object.freeze({
     name: options.name,
-    queue: options.queue ?? defaultQueue,
+    queue: options.queue ?? kind.queue,
     description: options.description ?? options.name,
     policy: parseLimits(options, subject),
     inputSchema: options.input,
-    key: key as ((input: never) => string) | undefined,
+    key: kind.key as ((input: never) => string) | undefined,
+    whenBusy: kind.whenBusy,
     handler: async ({ args, context }) => {
       const input = await validateInput(options.input, args, subject);
       return { kind: 'succeeded', result: await options.run(input as OutputOf<S>, context) };
