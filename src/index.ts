@@ -31,6 +31,8 @@ export { resourceColumns } from './resources/resource-columns.ts';
 
 export { defineBackgroundTask, defineTask, signature } from './tasks/define-task.ts';
 export type { Signature, TaskDefinition } from './tasks/define-task.ts';
+export { defineListPullTask, definePullTask } from './tasks/define-pull-task.ts';
+export type { ListPullResult, ObservedFields, PullResult, PullTask } from './tasks/define-pull-task.ts';
 export type { TaskContext } from './tasks/task-context.ts';
 export type { Plan } from './tasks/plan.ts';
 
@@ -69,6 +71,7 @@ export type { AttemptView, ExecutionView, StepView } from './executions/read-exe
 export type { Scheduled } from './executions/schedule-execution.ts';
 export { ledgerEntities } from './executions/ledger-entities.ts';
 export { reeveMigrations } from './executions/migrations/all-migrations.ts';
+export type { MarkFilter, ResourceMark } from './executions/sql/list-marks.ts';
 export type { Leak } from './executions/sql/list-leaks.ts';
 export type { Violation } from './executions/invariants.ts';
 export type { QueueStatus, ReeveStatus, WorkerStatus } from './executions/read-status.ts';

@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { ReeveError } from './core/errors.ts';
+import type { JsonValue } from './core/json.ts';
 import type { LedgerPool } from './executions/ledger-pool.ts';
 import type { Scheduled } from './executions/schedule-execution.ts';
 import { BackgroundStarter } from './executors/background-starter.ts';
@@ -55,5 +56,12 @@ export class Starts {
     const background = await this.scheduler.background(request);
     if (background !== undefined) return this.#background.start(background, token);
     throw new ReeveError('TASK_UNKNOWN', `"${request.executor.name}" is no background task any more`);
+  }
+
+  /** Starts a background task for each input, each in one round trip; answers how many were not refused. */
+  async all(name: string, inputs: readonly JsonValue[], context: JsonValue): Promise<number> {
+    const task = this.#options.tasks.find((known) => known.name === name);
+    const scheduled = await Promise.all(inputs.map((input) => this.alone(task, [input, { context }])));
+    return scheduled.filter(({ created }) => created).length;
   }
 }

@@ -11,6 +11,7 @@ import type { Relay } from './queues/relay.ts';
 import { DueLoop } from './workers/due-loop.ts';
 import { Reaper } from './workers/reaper.ts';
 import { WorkerPool, type WorkerPoolOptions } from './workers/worker-pool.ts';
+import type { Starts } from './reeve-starts.ts';
 import type { ResolvedOptions } from './reeve-options.ts';
 import { packageVersion } from './core/package-version.ts';
 
@@ -32,10 +33,11 @@ export interface StartWorkerOptions {
 
 export interface WorkerServiceOptions extends Omit<
   WorkerPoolOptions,
-  'queues' | 'timing' | 'version' | 'limits' | 'gates' | 'children' | 'onFinished'
+  'queues' | 'timing' | 'version' | 'limits' | 'gates' | 'children' | 'onFinished' | 'startAll'
 > {
   readonly relay: Relay;
   readonly scheduler: ExecutionScheduler;
+  readonly starts: Starts;
   readonly options: ResolvedOptions;
   readonly logger: Logger;
   readonly onEnded: (executionId: string) => void;
@@ -85,6 +87,7 @@ export class WorkerService {
     const pool = new WorkerPool({
       ...this.#options,
       queues,
+      startAll: (task, inputs, context) => this.#options.starts.all(task, inputs, context),
       timing: options.timing,
       limits: options.limits,
       gates: new GatePredicates(options.executors, options.limits),

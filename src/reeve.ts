@@ -32,6 +32,7 @@ import type { RetryAnswer } from './executions/retry-execution.ts';
 import type { OperatorOptions } from './executions/operator.ts';
 import type { Scheduled } from './executions/schedule-execution.ts';
 import { listLeaks, type Leak } from './executions/sql/list-leaks.ts';
+import { listMarks, type MarkFilter, type ResourceMark } from './executions/sql/list-marks.ts';
 import { resolveLeak } from './executions/sql/resolve-leak.ts';
 import { listOperations, type OperationView } from './executions/sql/list-operations.ts';
 import type { ExecutionScheduler } from './executors/execution-scheduler.ts';
@@ -282,6 +283,12 @@ export class Reeve implements Execute {
     const { pool } = await this.#connect();
     const resolved = isUuid(id) && (await resolveLeak(pool, { id, by: options.by, note: options.note ?? null }));
     if (!resolved) throw new ReeveError('LEAK_NOT_FOUND', `there is no open leak ${id}`, { details: { id } });
+  }
+
+  /** The resources whose pulls fail, the newest failure first. */
+  async marks(filter: MarkFilter = {}): Promise<ResourceMark[]> {
+    const { pool } = await this.#connect();
+    return listMarks(pool, filter);
   }
 
   /** Every row that breaks a rule of the ledger; an empty list is the only good answer. Harmless at any time. */

@@ -2,20 +2,24 @@ import { problemsError } from '../core/errors.ts';
 import { nameProblems, unknownOptions } from '../core/options.ts';
 import type { QueueName } from '../core/queue-names.ts';
 import type { StepPolicy } from '../executions/step-plan.ts';
+import type { ResourceDefinition } from '../resources/define-resource.ts';
 import { schemaProblems, validateInput, type InputOf, type OutputOf, type Schema } from './standard-schema.ts';
 import type { StepHandler } from './step-handler.ts';
 import { parseLimits, type LimitOptions } from './step-limits.ts';
 import type { TaskContext } from './task-context.ts';
 
-export interface TaskOptions<S extends Schema | undefined, Result> extends LimitOptions {
+export interface CommonTaskOptions extends LimitOptions {
+  /** Default `tasks`, and `background` for background tasks. */
+  readonly queue?: QueueName;
+  /** What people read in logs and lists. Default: the name. */
+  readonly description?: string;
+}
+
+export interface TaskOptions<S extends Schema | undefined, Result> extends CommonTaskOptions {
   /** Unique among tasks; stored in the ledger, so renaming it strands the steps that are under way. */
   readonly name: string;
   /** Checked when the task is scheduled and again when it runs, because an earlier step may give part of it. */
   readonly input?: S;
-  /** Default `tasks`. */
-  readonly queue?: QueueName;
-  /** What people read in logs and lists. Default: the name. */
-  readonly description?: string;
   /** May run more than once for one step: after a crash, after a failed attempt. Its result must survive JSON. */
   readonly run: (input: OutputOf<S>, context: TaskContext) => Promise<Result> | Result;
 }
@@ -34,6 +38,10 @@ export interface TaskDefinition<Input = unknown, Result = unknown> {
   /** What a background task does when it is asked for while one with its key is alive. */
   readonly whenBusy: WhenBusy;
   readonly handler: StepHandler;
+  /** The resource that a pull task observes. */
+  readonly resource?: ResourceDefinition;
+  /** Tasks that it starts, which must be registered as well. */
+  readonly starts?: readonly TaskDefinition<never>[];
   /** Only for inference: what callers pass, and what the next step gets. */
   readonly '~types'?: { readonly input: (input: Input) => void; readonly result: Result };
 }
@@ -95,13 +103,16 @@ export function defineBackgroundTask<Result, const S extends Schema | undefined 
   return taskDefinition(options, { queue: 'background', key, whenBusy, known: [...knownOptions, 'key', 'whenBusy'] });
 }
 
-function taskDefinition<Result, S extends Schema | undefined>(
+/** What all kinds of tasks have in common. */
+export function taskDefinition<Result, S extends Schema | undefined>(
   options: TaskOptions<S, Result>,
   kind: {
     readonly queue: QueueName;
     readonly key: ((input: OutputOf<S>) => string) | undefined;
     readonly whenBusy: WhenBusy;
     readonly known: readonly string[];
+    /** Instead of one that calls `run`. */
+    readonly handler?: StepHandler;
   },
 ): TaskDefinition<InputOf<S>, Awaited<Result>> {
   const subject = `task "${options.name}"`;
@@ -121,10 +132,12 @@ function taskDefinition<Result, S extends Schema | undefined>(
     inputSchema: options.input,
     key: kind.key as ((input: never) => string) | undefined,
     whenBusy: kind.whenBusy,
-    handler: async ({ args, context }) => {
-      const input = await validateInput(options.input, args, subject);
-      return { kind: 'succeeded', result: await options.run(input as OutputOf<S>, context) };
-    },
+    handler:
+      kind.handler ??
+      (async ({ args, context }) => {
+        const input = await validateInput(options.input, args, subject);
+        return { kind: 'succeeded', result: await options.run(input as OutputOf<S>, context) };
+      }),
   } satisfies TaskDefinition);
 }
 

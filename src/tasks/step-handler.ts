@@ -2,6 +2,7 @@ import type { JsonValue } from '../core/json.ts';
 import type { StoredError } from '../core/stored-error.ts';
 import type { ExecutionState } from '../executions/states.ts';
 import type { ClaimedStep } from '../executions/claimed-step.ts';
+import type { Observer } from '../resources/observer.ts';
 import type { TaskContext } from './task-context.ts';
 
 /** One attempt of a step, as a handler sees it. */
@@ -18,6 +19,12 @@ export interface StepRun {
   child(): Promise<ChildState | undefined>;
   /** The backend of the resource, made for this attempt. */
   loadBackend(resource: object): unknown;
+  /** The same for a resource that is not that of the execution. */
+  backendOf(type: string, resource: object): unknown;
+  /** Reads resources and writes what was seen of them. */
+  readonly observer: Observer;
+  /** Starts a background task for each input, in bulk; answers how many were not refused for their key. */
+  startAll(task: { readonly name: string }, inputs: readonly JsonValue[]): Promise<number>;
 }
 
 /** How a child execution is. */

@@ -1,6 +1,7 @@
 import { ReeveError } from '../core/errors.ts';
 import { formatMs } from '../core/duration.ts';
 import type { Logger } from '../core/logging.ts';
+import type { JsonValue } from '../core/json.ts';
 import { storableText } from '../core/stored-error.ts';
 import type { Connection } from '../executions/connection.ts';
 import { setProgress } from '../executions/sql/set-progress.ts';
@@ -8,6 +9,7 @@ import { resolveReferences } from '../executions/step-references.ts';
 import type { ChildStarter } from '../executors/child-starter.ts';
 import type { GatePredicates } from '../executors/gate-predicates.ts';
 import { findStoredPlan } from '../executions/sql/find-stored-plan.ts';
+import { Observer } from '../resources/observer.ts';
 import type { ResourceRegistry } from '../resources/resource-registry.ts';
 import type { HandlerAnswer, StepHandler, StepRun } from '../tasks/step-handler.ts';
 import type { TaskContext } from '../tasks/task-context.ts';
@@ -21,6 +23,8 @@ export interface RunEnvironment {
   readonly logger: Logger;
   /** How long the step is given to end by itself after a cancel. */
   readonly cancelGraceMs: number;
+  /** Starts a background task for each input, in bulk; answers how many were not refused for their key. */
+  readonly startAll: (task: string, inputs: readonly JsonValue[], context: JsonValue) => Promise<number>;
 }
 
 /**
@@ -115,8 +119,12 @@ function stepRun(claim: ActiveClaim, environment: RunEnvironment): StepRun {
       const resource = context.resource === null ? null : await loadResource();
       return predicate(resource as never, context);
     },
+    observer: new Observer(connection, resources, { ...step, task: step.task }),
+    startAll: (task, inputs) => environment.startAll(task.name, inputs, step.context),
     loadBackend(resource) {
-      const type = step.resourceType ?? '';
+      return this.backendOf(step.resourceType ?? '', resource);
+    },
+    backendOf(type, resource) {
       const { definition } = resources.get(type);
       if (definition.backend === undefined) {
         throw new ReeveError('PLAN_INVALID', `${subject} calls a backend, but resource "${type}" declares none`);

@@ -17,7 +17,7 @@ import type { ResourceRegistry } from '../resources/resource-registry.ts';
 import { ActiveClaim, type ActiveClaims } from './active-claims.ts';
 import { completeStep } from './complete-step.ts';
 import { outcomeOfAnswer, outcomeOfError } from './decide-outcome.ts';
-import { runHandler } from './run-handler.ts';
+import { runHandler, type RunEnvironment } from './run-handler.ts';
 import { stepLogger, logOutcome } from './step-log.ts';
 
 export interface StepRunnerOptions {
@@ -27,6 +27,7 @@ export interface StepRunnerOptions {
   readonly tasks: TaskRegistry;
   readonly gates: GatePredicates;
   readonly children: ChildStarter;
+  readonly startAll: RunEnvironment['startAll'];
   readonly claims: ActiveClaims;
   readonly limits: JsonLimits;
   readonly workerId: string;
@@ -109,10 +110,10 @@ export class StepRunner {
 
   async #attempt(claim: ActiveClaim, logger: Logger): Promise<StepOutcome> {
     const { step } = claim;
-    const { pool, resources, tasks, gates, children, limits, cancelGraceMs } = this.#options;
+    const { pool, resources, tasks, gates, children, limits, cancelGraceMs, startAll } = this.#options;
     try {
       const handler = tasks.handler(step.task);
-      const environment = { connection: pool, resources, gates, children, logger, cancelGraceMs };
+      const environment = { connection: pool, resources, gates, children, logger, cancelGraceMs, startAll };
       const answer = await runHandler(claim, handler, environment);
       return outcomeOfAnswer(step, answer, limits);
     } catch (error) {
