@@ -9,6 +9,7 @@ const mayImport = {
   queues: ['core', 'executions'],
   workers: ['core', 'executions', 'resources', 'tasks', 'executors', 'queues'],
   beat: ['core', 'executions', 'tasks', 'executors'],
+  recovery: ['core', 'executions'],
   embedded: ['core'],
 };
 

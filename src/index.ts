@@ -1,5 +1,6 @@
 export { defineReeve, Reeve } from './reeve.ts';
-export type { ExecutionDetails, StartWorkerOptions, WorkerHandle } from './reeve.ts';
+export type { ExecutionDetails } from './reeve.ts';
+export type { StartWorkerOptions, WorkerHandle } from './reeve-worker.ts';
 export type { AnyExecutor, QueueOptions, ReeveOptions } from './reeve-options.ts';
 export type { Execute } from './reeve-execute.ts';
 
@@ -30,6 +31,8 @@ export { resourceColumns } from './resources/resource-columns.ts';
 
 export { defineBackgroundTask, defineTask, signature } from './tasks/define-task.ts';
 export type { Signature, TaskDefinition } from './tasks/define-task.ts';
+export { defineListPullTask, definePullTask } from './tasks/define-pull-task.ts';
+export type { ListPullResult, ObservedFields, PullResult, PullTask } from './tasks/define-pull-task.ts';
 export type { TaskContext } from './tasks/task-context.ts';
 export type { Hold, Plan } from './tasks/plan.ts';
 export { defineThrottle } from './tasks/define-throttle.ts';
@@ -74,6 +77,7 @@ export { ledgerEntities } from './executions/ledger-entities.ts';
 export { reeveMigrations } from './executions/migrations/all-migrations.ts';
 export type { SetThrottleOptions, Throttles } from './reeve-throttles.ts';
 export type { ThrottleView } from './executions/sql/list-throttles.ts';
+export type { MarkFilter, ResourceMark } from './executions/sql/list-marks.ts';
 export type { Leak } from './executions/sql/list-leaks.ts';
 export type { Violation } from './executions/invariant-check.ts';
 export type { QueueStatus, ReeveStatus, WorkerStatus } from './executions/read-status.ts';

@@ -3,7 +3,7 @@ import { Targets } from './beat/targets.ts';
 import type { Logger } from './core/logging.ts';
 import { LedgerPool, poolConfigOf } from './executions/ledger-pool.ts';
 import { admitWaiting } from './executions/permits.ts';
-import { ExecutionScheduler } from './executors/execution-scheduler.ts';
+import type { ExecutionScheduler } from './executors/execution-scheduler.ts';
 import { TaskRegistry } from './executors/task-registry.ts';
 import { Broker } from './queues/broker.ts';
 import { Relay } from './queues/relay.ts';
@@ -14,6 +14,8 @@ import type { CommitNudge } from './reeve-commit-nudge.ts';
 import { Control } from './reeve-control.ts';
 import { checkSearchPath, prepareLedger } from './reeve-ledger.ts';
 import type { ResolvedOptions } from './reeve-options.ts';
+import { Recovery } from './reeve-recovery.ts';
+import { Starts } from './reeve-starts.ts';
 
 /** What is made once the database is reachable. */
 export interface Engine {
@@ -26,9 +28,11 @@ export interface Engine {
   readonly resources: ResourceRegistry;
   readonly writes: ResourceStore;
   readonly scheduler: ExecutionScheduler;
+  readonly starts: Starts;
   readonly control: Control;
   readonly targets: Targets;
   readonly firing: Firing;
+  readonly recovery: Recovery;
 }
 
 /** What the parts of an engine tell the process that they are in. */
@@ -42,7 +46,7 @@ export interface EngineHooks {
 
 /** Connects to the database and puts the parts together; nothing runs yet. */
 export async function makeEngine(options: ResolvedOptions, logger: Logger, hooks: EngineHooks): Promise<Engine> {
-  const { dataSource, schema, poolSize, queues, redis, brokerSchema, timing, limits, lockTimeoutMs } = options;
+  const { dataSource, schema, poolSize, queues, redis, brokerSchema, timing } = options;
   if (!dataSource.isInitialized) await dataSource.initialize();
   const resources = new ResourceRegistry(dataSource, options.resources);
   const writes = new ResourceStore(resources);
@@ -55,12 +59,10 @@ export async function makeEngine(options: ResolvedOptions, logger: Logger, hooks
   const broker = new Broker({ redisUrl: redis, postgres, brokerSchema, engineId: id, logger });
   const admit = (): Promise<unknown> => admitWaiting(pool, writes);
   const relay = new Relay({ connection: pool, broker, engineId: id, logger, admit, intervalMs: timing.relayMs });
-  const scheduler = new ExecutionScheduler(resources, writes, tasks, {
-    schema,
-    limits,
-    lockTimeoutMs,
-    queues: Object.keys(queues),
-  });
+  const { nudges } = hooks;
+  const nudge = (): void => relay.nudge();
+  const starts = new Starts({ pool, resources, writes, tasks, options, nudges, nudge });
+  const { scheduler } = starts;
   const control = new Control({
     pool,
     writes,
@@ -72,6 +74,8 @@ export async function makeEngine(options: ResolvedOptions, logger: Logger, hooks
     },
   });
   const targets = new Targets(options.tasks, options.executors, options.schedules);
-  const firing = dataSourceFiring(scheduler, targets, hooks.nudges, options);
-  return { id, pool, heartbeatPool, broker, relay, tasks, resources, writes, scheduler, control, targets, firing };
+  const firing = dataSourceFiring(scheduler, targets, nudges, options);
+  const recovery = new Recovery({ pool, logger, options, starts });
+  const parts = { pool, heartbeatPool, broker, relay, tasks, resources, writes, scheduler, starts };
+  return { id, ...parts, control, targets, firing, recovery };
 }

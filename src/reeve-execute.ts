@@ -76,7 +76,8 @@ function taskRequest(task: TaskDefinition<never>, rest: readonly unknown[], opti
   requireTask(task, options);
   const [input, executeOptions] = rest;
   const request = { executor: anyExecutor(task), resource: undefined, input, options: asOptions(executeOptions) };
-  return task.key === undefined ? request : { ...request, uniqueKey: task.key as (input: unknown) => string };
+  if (task.key === undefined) return request;
+  return { ...request, uniqueKey: task.key as (input: unknown) => string, whenBusy: task.whenBusy };
 }
 
 function chainRequest(chain: Chain, rest: readonly unknown[], options: ResolvedOptions): ExecuteRequest {

@@ -104,7 +104,8 @@ export function parseOptions(options: ReeveOptions): ResolvedOptions {
   const schedules = options.schedules ?? [];
   const extra = (options.resources ?? []) as unknown as readonly ResourceDefinition[];
   const queues = parseQueues(options.queues ?? {}, problems);
-  const resources = [...new Set([...executors.flatMap((executor) => executor.resource ?? []), ...extra])];
+  const used = [...executors, ...tasks].flatMap(({ resource }) => resource ?? []);
+  const resources = [...new Set([...used, ...extra])];
   problems.push(
     ...duplicates('executor', executors),
     ...duplicates('task', tasks),
@@ -112,6 +113,7 @@ export function parseOptions(options: ReeveOptions): ResolvedOptions {
     ...duplicates('schedule', schedules),
     ...schedules.flatMap(({ name, target }) => scheduleProblems(name, target, { executors, tasks })),
     ...tasks.filter((task) => !Object.hasOwn(queues, task.queue)).map((task) => unknownQueue(task, queues)),
+    ...tasks.flatMap((task) => unregisteredStarts(task, tasks)),
     ...executors.flatMap((executor) =>
       registrationProblems(executor, { queues: Object.keys(queues), tasks, executors }),
     ),
@@ -185,6 +187,12 @@ function duplicates(what: string, named: readonly { readonly name: string }[]): 
     .map(([name, items]) => {
       return `${what} "${name}" is registered ${items.length} times; names must be unique`;
     });
+}
+
+function unregisteredStarts(task: TaskDefinition<never>, tasks: readonly TaskDefinition<never>[]): string[] {
+  return (task.starts ?? [])
+    .filter((started) => !tasks.includes(started))
+    .map((started) => `task "${task.name}" starts "${started.name}", which is not registered; add it to "tasks"`);
 }
 
 function unknownQueue(task: TaskDefinition<never>, queues: Readonly<Record<string, number>>): string {

@@ -13,15 +13,33 @@ import { EndingLoop } from './workers/ending-loop.ts';
 import { DueLoop } from './workers/due-loop.ts';
 import { Reaper } from './workers/reaper.ts';
 import { WorkerPool, type WorkerPoolOptions } from './workers/worker-pool.ts';
+import type { Starts } from './reeve-starts.ts';
 import type { ResolvedOptions } from './reeve-options.ts';
 import { packageVersion } from './core/package-version.ts';
 
+/** One started worker of a process. */
+export interface WorkerHandle {
+  readonly id: string;
+  /** How many steps it runs now. */
+  readonly running: number;
+  /** Finishes what runs, for as long as the drain time allows, and takes nothing new; answers how many steps are left. */
+  stop(): Promise<number>;
+}
+
+/** Which queues a worker serves; a number is its concurrency. Without queues: all, as configured. */
+export interface StartWorkerOptions {
+  readonly queues?: readonly string[] | Readonly<Record<string, number>>;
+  /** For queues that are given by name alone. */
+  readonly concurrency?: number;
+}
+
 export interface WorkerServiceOptions extends Omit<
   WorkerPoolOptions,
-  'queues' | 'timing' | 'version' | 'limits' | 'functions' | 'children' | 'onFinished'
+  'queues' | 'timing' | 'version' | 'limits' | 'functions' | 'children' | 'onFinished' | 'startAll'
 > {
   readonly relay: Relay;
   readonly scheduler: ExecutionScheduler;
+  readonly starts: Starts;
   readonly options: ResolvedOptions;
   readonly logger: Logger;
   readonly onEnded: (executionId: string) => void;
@@ -76,15 +94,13 @@ export class WorkerService {
   }
 
   /** @throws CONFIGURATION_INVALID for a queue that is not configured or a concurrency out of range. */
-  async start(wanted: {
-    readonly queues?: readonly string[] | Readonly<Record<string, number>>;
-    readonly concurrency?: number;
-  }): Promise<{ id: string; readonly running: number; stop(): Promise<number> }> {
+  async start(wanted: StartWorkerOptions): Promise<WorkerHandle> {
     const { options, relay } = this.#options;
     const queues = chosenQueues(wanted, options.queues);
     const pool = new WorkerPool({
       ...this.#options,
       queues,
+      startAll: (task, inputs, context) => this.#options.starts.all(task, inputs, context),
       timing: options.timing,
       limits: options.limits,
       functions: new PlanFunctions(options.executors, options.limits),
@@ -153,7 +169,7 @@ export class WorkerService {
 }
 
 function chosenQueues(
-  wanted: { readonly queues?: readonly string[] | Readonly<Record<string, number>>; readonly concurrency?: number },
+  wanted: StartWorkerOptions,
   configured: Readonly<Record<string, number>>,
 ): Record<string, number> {
   const names = wanted.queues === undefined ? Object.keys(configured) : undefined;

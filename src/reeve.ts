@@ -31,39 +31,24 @@ import type { RetryAnswer } from './executions/retry-execution.ts';
 import type { OperatorOptions } from './executions/operator.ts';
 import type { Scheduled } from './executions/schedule-execution.ts';
 import { listLeaks, type Leak } from './executions/sql/list-leaks.ts';
+import { listMarks, type MarkFilter, type ResourceMark } from './executions/sql/list-marks.ts';
 import { resolveLeak } from './executions/sql/resolve-leak.ts';
 import { listOperations, type OperationView } from './executions/sql/list-operations.ts';
 import { migrateBroker } from './queues/broker.ts';
 import { BeatRunner, type BeatHandle } from './reeve-beat.ts';
 import { CommitNudge } from './reeve-commit-nudge.ts';
-import { executeRequest, type Execute } from './reeve-execute.ts';
+import type { Execute } from './reeve-execute.ts';
 import { parseOptions, type ReeveOptions, type ResolvedOptions } from './reeve-options.ts';
 import { ledgerError } from './reeve-ledger.ts';
 import { readStatus, type ReeveStatus } from './executions/read-status.ts';
 import { makeEngine, type Engine } from './reeve-engine.ts';
 import { Throttles } from './reeve-throttles.ts';
-import { WorkerService } from './reeve-worker.ts';
+import { WorkerService, type StartWorkerOptions, type WorkerHandle } from './reeve-worker.ts';
 
 /** An execution with its steps, and what operators did with it. */
 export interface ExecutionDetails extends ExecutionView {
   readonly steps: readonly StepView[];
   readonly operations: readonly OperationView[];
-}
-
-/** One started worker of a process. */
-export interface WorkerHandle {
-  readonly id: string;
-  /** How many steps it runs now. */
-  readonly running: number;
-  /** Finishes what runs, for as long as the drain time allows, and takes nothing new; answers how many steps are left. */
-  stop(): Promise<number>;
-}
-
-/** Which queues a worker serves; a number is its concurrency. Without queues: all, as configured. */
-export interface StartWorkerOptions {
-  readonly queues?: readonly string[] | Readonly<Record<string, number>>;
-  /** For queues that are given by name alone. */
-  readonly concurrency?: number;
 }
 
 /**
@@ -127,11 +112,12 @@ export class Reeve implements Execute {
       engineId: engine.id,
       options: this.options,
       logger: this.#logger,
-      onEnded: (executionId) => this.#events.emit(executionId),
+      onEnded: (executionId) => this.#ended(executionId),
       cancel: async (executionId) => {
         await engine.control.cancel(executionId, { by: 'reeve', reason: 'its parent has ended badly' });
       },
     });
+    engine.recovery.start();
     return this.#workers.start(options);
   }
 
@@ -142,6 +128,7 @@ export class Reeve implements Execute {
   async startBeat(): Promise<BeatHandle> {
     const engine = await this.#connect();
     engine.relay.start();
+    engine.recovery.start();
     return this.#beats.start({ ...engine, logger: this.#logger });
   }
 
@@ -279,6 +266,12 @@ export class Reeve implements Execute {
     if (!resolved) throw new ReeveError('LEAK_NOT_FOUND', `there is no open leak ${id}`, { details: { id } });
   }
 
+  /** The resources whose pulls fail, the newest failure first. */
+  async marks(filter: MarkFilter = {}): Promise<ResourceMark[]> {
+    const { pool } = await this.#connect();
+    return listMarks(pool, filter);
+  }
+
   /** Every row that breaks a rule of the ledger; an empty list is the only good answer. Harmless at any time. */
   async checkInvariants(): Promise<Violation[]> {
     const { pool, resources } = await this.#connect();
@@ -297,6 +290,7 @@ export class Reeve implements Execute {
     await this.#workers?.stop();
     this.#nudges.stop();
     if (engine === undefined) return;
+    await engine.recovery.stop();
     await engine.relay.stop();
     await engine.broker.close();
     await engine.heartbeatPool.close();
@@ -308,15 +302,13 @@ export class Reeve implements Execute {
   }
 
   async #executeAlone(target: unknown, rest: readonly unknown[]): Promise<Scheduled> {
-    await this.#connect();
-    return this.options.dataSource.transaction((manager) => this.#executeIn(manager, target, rest));
+    const { starts } = await this.#connect();
+    return starts.alone(target, rest);
   }
 
   async #executeIn(manager: EntityManager, target: unknown, rest: readonly unknown[]): Promise<Scheduled> {
-    const request = executeRequest(target, rest, this.options);
-    const { scheduler } = await this.#connect();
-    this.#nudges.watch(manager);
-    return scheduler.schedule(manager, request);
+    const { starts } = await this.#connect();
+    return starts.in(manager, target, rest);
   }
 
   async #connect(): Promise<Engine> {
@@ -332,10 +324,15 @@ export class Reeve implements Execute {
     this.#started = await makeEngine(this.options, this.#logger, {
       nudges: this.#nudges,
       onCanceled: (executionId) => this.#workers?.cancel(executionId),
-      onEnded: (executionId) => this.#events.emit(executionId),
+      onEnded: (executionId) => this.#ended(executionId),
       onDue: () => this.#workers?.wake(),
     });
     return this.#started;
+  }
+
+  #ended(executionId: string): void {
+    this.#events.emit(executionId);
+    this.#started?.recovery.wake();
   }
 
   /** Waits, but not longer than until this process knows that the execution has changed. */

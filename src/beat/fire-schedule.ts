@@ -136,9 +136,11 @@ async function start(
 ): Promise<NewFire> {
   const target = { kind: row.target_kind, name: row.executor, resourceId: row.resource_id };
   try {
-    const { executionId, created } = await scope.start(target, row.input);
+    const { executionId, created, onceMore } = await scope.start(target, row.input);
     if (created) return { dueAt, verdict, reason: null, executionId };
-    return { dueAt, verdict: 'skipped', reason: `execution ${executionId} with the same key is alive`, executionId };
+    const also = onceMore === true ? '; it runs once more after it' : '';
+    const reason = `execution ${executionId} with the same key is alive${also}`;
+    return { dueAt, verdict: 'skipped', reason, executionId };
   } catch (error) {
     if (isConnectionError(error) || isConflictError(error)) throw error;
     const { message } = storeError(error);

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { formatMs } from '../core/duration.ts';
-import type { Reeve, WorkerHandle } from '../reeve.ts';
+import type { Reeve } from '../reeve.ts';
+import type { WorkerHandle } from '../reeve-worker.ts';
 import { checkBroker } from './check-broker.ts';
 import { bannerText, workerBanner } from './describe-app.ts';
 import { exitCodes } from './exit-codes.ts';

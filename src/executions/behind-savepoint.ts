@@ -23,10 +23,13 @@ export async function behindSavepoint<T>(
   lockTimeoutMs: number,
   work: (scope: SavepointScope) => Promise<T>,
 ): Promise<T> {
-  if (inside.getStore() === connection) return guarded(connection, lockTimeoutMs, work);
-  const turn = (turns.get(connection) ?? Promise.resolve()).then(() =>
-    inside.run(connection, () => guarded(connection, lockTimeoutMs, work)),
-  );
+  return inTurn(connection, () => guarded(connection, lockTimeoutMs, work));
+}
+
+/** Waits for the calls before on the same connection; from within one of them it runs at once. */
+export async function inTurn<T>(connection: Connection, work: () => Promise<T>): Promise<T> {
+  if (inside.getStore() === connection) return work();
+  const turn = (turns.get(connection) ?? Promise.resolve()).then(() => inside.run(connection, work));
   turns.set(
     connection,
     turn.then(

@@ -39,6 +39,8 @@ export interface Scheduled {
   readonly executionId: string;
   /** False when a live unique key or a known idempotency key answered with the execution that exists. */
   readonly created: boolean;
+  /** Set where a background task was refused and is remembered: it runs once more when the live one has ended. */
+  readonly onceMore?: true;
 }
 
 /**
@@ -227,7 +229,10 @@ function notFoundError(ref: ResourceRef, executor: string): ReeveError {
   });
 }
 
-function busyError(execution: NewExecution, cause: unknown): ReeveError {
+export function busyError(
+  execution: Pick<NewExecution, 'executor' | 'resourceType' | 'resourceId'>,
+  cause: unknown,
+): ReeveError {
   const object =
     execution.resourceId === null ? `"${execution.executor}"` : `${execution.resourceType} ${execution.resourceId}`;
   return new ReeveError('BUSY', `another open transaction is starting an operation on ${object}`, {

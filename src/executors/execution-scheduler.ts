@@ -3,7 +3,8 @@ import { ReeveError, problemsError } from '../core/errors.ts';
 import { hashJson, newId } from '../core/ids.ts';
 import { toJson, type JsonLimits, type JsonValue } from '../core/json.ts';
 import { didYouMean } from '../core/nearest-name.ts';
-import { behindSavepoint, type SavepointScope } from '../executions/behind-savepoint.ts';
+import type { WhenBusy } from '../tasks/define-task.ts';
+import { behindSavepoint, inTurn, type SavepointScope } from '../executions/behind-savepoint.ts';
 import type { Connection } from '../executions/connection.ts';
 import { managerConnection } from '../executions/manager-connection.ts';
 import type { ResourceRef, ResourceWrites } from '../executions/resource-writes.ts';
@@ -14,6 +15,7 @@ import { expireIdempotencyKey } from '../executions/sql/expire-idempotency-key.t
 import { sqlState } from '../executions/sql-state.ts';
 import type { ResourceRegistry } from '../resources/resource-registry.ts';
 import { validateInput } from '../tasks/standard-schema.ts';
+import { BackgroundRequest, keyOf, type TaskDraft } from './background-request.ts';
 import { buildPlan } from './build-plan.ts';
 import type { ExecuteOptions, ResolvedExecuteOptions } from './execute-options.ts';
 import { parseExecuteOptions } from './execute-options.ts';
@@ -33,6 +35,7 @@ export interface ExecuteRequest {
   readonly parent?: ParentStep;
   /** Set for background tasks: from the checked input to the key that is alive once. */
   readonly uniqueKey?: (input: unknown) => string;
+  readonly whenBusy?: WhenBusy;
 }
 
 export interface SchedulerOptions {
@@ -62,9 +65,37 @@ export class ExecutionScheduler {
    */
   async schedule(manager: EntityManager, request: ExecuteRequest): Promise<Scheduled> {
     const connection = managerConnection(manager, this.#options.schema);
-    return behindSavepoint(connection, this.#options.lockTimeoutMs, (scope) =>
-      this.#scheduleGuarded({ connection, manager, scope }, request),
-    );
+    const guarded = (): Promise<Scheduled> =>
+      behindSavepoint(connection, this.#options.lockTimeoutMs, (scope) =>
+        this.#scheduleGuarded({ connection, manager, scope }, request),
+      );
+    const background = await this.background(request);
+    if (background === undefined) return guarded();
+    return inTurn(connection, () => background.schedule(connection, this.#options.lockTimeoutMs, guarded));
+  }
+
+  /** What is known of a background task before anything is written; undefined for everything else. */
+  async background(request: ExecuteRequest): Promise<BackgroundRequest | undefined> {
+    const { executor, uniqueKey } = request;
+    if (uniqueKey === undefined) return undefined;
+    const options = parseExecuteOptions(request.options, `execute("${executor.name}")`);
+    const checked = await validateInput(executor.inputSchema, request.input, `executor "${executor.name}"`);
+    return new BackgroundRequest({
+      request,
+      options,
+      uniqueKey: keyOf(executor.name, uniqueKey(checked)),
+      input: this.#json(request.input, `The input of "${executor.name}"`),
+      draft: (input) => this.#draft(request, options, input),
+    });
+  }
+
+  async #draft(request: ExecuteRequest, options: ResolvedExecuteOptions, input: JsonValue): Promise<TaskDraft> {
+    const { executor } = request;
+    const heavy = options.weight === 'heavy';
+    const plan = buildPlan(executor, { input, facts: null, changed: [], heavy, limits: this.#options.limits });
+    await this.#checkSteps(executor, plan.steps);
+    const requestHashed = requestHash(executor, undefined, { input, changed: [], plan: plan.hash });
+    return { steps: plan.steps, planHash: plan.hash, requestHash: requestHashed };
   }
 
   /**
@@ -125,7 +156,7 @@ export class ExecutionScheduler {
         exclusive: owned.some((resourceOf) => resourceOf.main),
         input,
         facts: { facts, changed: [...changed] },
-        uniqueKey: request.uniqueKey === undefined ? null : `${executor.name}:${request.uniqueKey(checked)}`,
+        uniqueKey: request.uniqueKey === undefined ? null : keyOf(executor.name, request.uniqueKey(checked)),
         idempotencyKey: options.idempotencyKey,
         idempotencyMs: options.idempotencyMs,
         requestHash: hash,

@@ -1,4 +1,4 @@
-import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
+import type { DataSource, EntityManager, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import { problemsError, ReeveError } from '../core/errors.ts';
 import type { ResourceCheck } from '../executions/invariants.ts';
 import type { ResourceRef } from '../executions/resource-writes.ts';
@@ -54,6 +54,11 @@ export class ResourceRegistry {
     const relations = Object.fromEntries(definition.relations.map((relation) => [relation, true]));
     const row = await manager.findOne(definition.target, { where: { [table.idProperty]: ref.id }, relations });
     return row ?? undefined;
+  }
+
+  /** A query on the rows of a type, under the alias `resource`. */
+  query(type: string): SelectQueryBuilder<ObjectLiteral> {
+    return this.#dataSource.manager.createQueryBuilder(this.get(type).definition.target, 'resource');
   }
 
   /** The resource types that are registered here. */

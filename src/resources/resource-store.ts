@@ -2,6 +2,7 @@ import type { JsonValue } from '../core/json.ts';
 import type { Connection } from '../executions/connection.ts';
 import type { ResourceChange, ResourceRef, ResourceSnapshot, ResourceWrites } from '../executions/resource-writes.ts';
 import { insertEvent } from '../executions/sql/insert-event.ts';
+import { forgetMarks } from '../executions/sql/forget-marks.ts';
 import { deleteExecutionResource } from '../executions/sql/delete-execution-resource.ts';
 import { insertExecutionResources } from '../executions/sql/insert-execution-resources.ts';
 import type { ResourceRegistry } from './resource-registry.ts';
@@ -95,6 +96,7 @@ export class ResourceStore implements ResourceWrites {
       [ref.id, executionId],
     );
     if (count !== 1) return false;
+    await forgetMarks(connection, ref);
     await insertEvent(connection, { kind: 'resource.deleted', executionId, resource: ref });
     return true;
   }

@@ -2,23 +2,29 @@ import { problemsError } from '../core/errors.ts';
 import { nameProblems, unknownOptions } from '../core/options.ts';
 import type { QueueName } from '../core/queue-names.ts';
 import type { StepPolicy } from '../executions/step-plan.ts';
+import type { ResourceDefinition } from '../resources/define-resource.ts';
 import { schemaProblems, validateInput, type InputOf, type OutputOf, type Schema } from './standard-schema.ts';
 import type { StepHandler } from './step-handler.ts';
 import { parseLimits, type LimitOptions } from './step-limits.ts';
 import type { TaskContext } from './task-context.ts';
 
-export interface TaskOptions<S extends Schema | undefined, Result> extends LimitOptions {
+export interface CommonTaskOptions extends LimitOptions {
+  /** Default `tasks`, and `background` for background tasks. */
+  readonly queue?: QueueName;
+  /** What people read in logs and lists. Default: the name. */
+  readonly description?: string;
+}
+
+export interface TaskOptions<S extends Schema | undefined, Result> extends CommonTaskOptions {
   /** Unique among tasks; stored in the ledger, so renaming it strands the steps that are under way. */
   readonly name: string;
   /** Checked when the task is scheduled and again when it runs, because an earlier step may give part of it. */
   readonly input?: S;
-  /** Default `tasks`. */
-  readonly queue?: QueueName;
-  /** What people read in logs and lists. Default: the name. */
-  readonly description?: string;
   /** May run more than once for one step: after a crash, after a failed attempt. Its result must survive JSON. */
   readonly run: (input: OutputOf<S>, context: TaskContext) => Promise<Result> | Result;
 }
+
+export type WhenBusy = 'skip' | 'runOnceMore';
 
 /** A unit of work that steps refer to by name. Made by {@link defineTask}. */
 export interface TaskDefinition<Input = unknown, Result = unknown> {
@@ -29,7 +35,13 @@ export interface TaskDefinition<Input = unknown, Result = unknown> {
   readonly inputSchema: Schema | undefined;
   /** Set for a background task: the key while whose execution is alive a second one is refused. */
   readonly key: ((input: never) => string) | undefined;
+  /** What a background task does when it is asked for while one with its key is alive. */
+  readonly whenBusy: WhenBusy;
   readonly handler: StepHandler;
+  /** The resource that a pull task observes. */
+  readonly resource?: ResourceDefinition;
+  /** Tasks that it starts, which must be registered as well. */
+  readonly starts?: readonly TaskDefinition<never>[];
   /** Only for inference: what callers pass, and what the next step gets. */
   readonly '~types'?: { readonly input: (input: Input) => void; readonly result: Result };
 }
@@ -54,12 +66,18 @@ const knownOptions = [
 export function defineTask<Result, const S extends Schema | undefined = undefined>(
   options: TaskOptions<S, Result>,
 ): TaskDefinition<InputOf<S>, Awaited<Result>> {
-  return taskDefinition(options, 'tasks', undefined, knownOptions);
+  return taskDefinition(options, { queue: 'tasks', key: undefined, whenBusy: 'skip', known: knownOptions });
 }
 
 export interface BackgroundTaskOptions<S extends Schema | undefined, Result> extends TaskOptions<S, Result> {
   /** While an execution with the same key is alive, a second one is refused with the id of the first. */
   readonly key: (input: OutputOf<S>) => string;
+  /**
+   * What becomes of a request while one with the same key is alive. `skip`, the default: refused, and that is all.
+   * `runOnceMore`: refused, and remembered: when the live one has ended, however it ends, the task runs exactly once
+   * more, with the input, context, weight and priority of the last request; a `countdown` is not remembered.
+   */
+  readonly whenBusy?: WhenBusy;
 }
 
 /**
@@ -71,24 +89,36 @@ export interface BackgroundTaskOptions<S extends Schema | undefined, Result> ext
 export function defineBackgroundTask<Result, const S extends Schema | undefined = undefined>(
   options: BackgroundTaskOptions<S, Result>,
 ): TaskDefinition<InputOf<S>, Awaited<Result>> {
-  if (typeof options.key !== 'function') {
-    throw problemsError('CONFIGURATION_INVALID', 'A background task is defined wrongly', [
-      `task "${options.name}" has no "key"; give a function from its input to a text`,
-    ]);
-  }
-  return taskDefinition(options, 'background', options.key, [...knownOptions, 'key']);
+  const { key, whenBusy = 'skip' } = options;
+  const problems = [
+    ...(typeof key === 'function'
+      ? []
+      : [`task "${options.name}" has no "key"; give a function from its input to a text`]),
+    ...(whenBusy === 'skip' || whenBusy === 'runOnceMore'
+      ? []
+      : [`task "${options.name}" has whenBusy ${JSON.stringify(whenBusy)}; use "skip" or "runOnceMore"`]),
+  ];
+  if (problems.length > 0)
+    throw problemsError('CONFIGURATION_INVALID', 'A background task is defined wrongly', problems);
+  return taskDefinition(options, { queue: 'background', key, whenBusy, known: [...knownOptions, 'key', 'whenBusy'] });
 }
 
-function taskDefinition<Result, S extends Schema | undefined>(
+/** What all kinds of tasks have in common. */
+export function taskDefinition<Result, S extends Schema | undefined>(
   options: TaskOptions<S, Result>,
-  defaultQueue: QueueName,
-  key: ((input: OutputOf<S>) => string) | undefined,
-  known: readonly string[],
+  kind: {
+    readonly queue: QueueName;
+    readonly key: ((input: OutputOf<S>) => string) | undefined;
+    readonly whenBusy: WhenBusy;
+    readonly known: readonly string[];
+    /** Instead of one that calls `run`. */
+    readonly handler?: StepHandler;
+  },
 ): TaskDefinition<InputOf<S>, Awaited<Result>> {
   const subject = `task "${options.name}"`;
   const problems = [
     ...nameProblems(options.name, subject),
-    ...unknownOptions(options, known, subject),
+    ...unknownOptions(options, kind.known, subject),
     ...schemaProblems(options.input, subject),
     ...(typeof options.run === 'function' ? [] : [`${subject} has no "run" function`]),
     ...(options.name?.startsWith('reeve.') ? [`${subject}: names that begin with "reeve." are Reeve's own`] : []),
@@ -96,15 +126,18 @@ function taskDefinition<Result, S extends Schema | undefined>(
   if (problems.length > 0) throw problemsError('CONFIGURATION_INVALID', 'A task is defined wrongly', problems);
   return Object.freeze({
     name: options.name,
-    queue: options.queue ?? defaultQueue,
+    queue: options.queue ?? kind.queue,
     description: options.description ?? options.name,
     policy: parseLimits(options, subject),
     inputSchema: options.input,
-    key: key as ((input: never) => string) | undefined,
-    handler: async ({ args, context }) => {
-      const input = await validateInput(options.input, args, subject);
-      return { kind: 'succeeded', result: await options.run(input as OutputOf<S>, context) };
-    },
+    key: kind.key as ((input: never) => string) | undefined,
+    whenBusy: kind.whenBusy,
+    handler:
+      kind.handler ??
+      (async ({ args, context }) => {
+        const input = await validateInput(options.input, args, subject);
+        return { kind: 'succeeded', result: await options.run(input as OutputOf<S>, context) };
+      }),
   } satisfies TaskDefinition);
 }
 

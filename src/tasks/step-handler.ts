@@ -5,6 +5,7 @@ import type { FinishAnswer } from '../executions/finish-step.ts';
 import type { ExecutionState } from '../executions/states.ts';
 import type { ClaimedStep } from '../executions/claimed-step.ts';
 import type { StepDraft } from '../executions/step-plan.ts';
+import type { Observer } from '../resources/observer.ts';
 import type { TaskContext } from './task-context.ts';
 
 /** One attempt of a step, as a handler sees it. */
@@ -30,6 +31,12 @@ export interface StepRun {
   complete(connection: Connection, result: unknown): Promise<FinishAnswer>;
   /** Whether the completion of this attempt is stored: for a handler whose COMMIT was not answered. */
   isCompleted(): Promise<boolean>;
+  /** The same for a resource that is not that of the execution. */
+  backendOf(type: string, resource: object): unknown;
+  /** Reads resources and writes what was seen of them. */
+  readonly observer: Observer;
+  /** Starts a background task for each input, in bulk; answers how many were not refused for their key. */
+  startAll(task: { readonly name: string }, inputs: readonly JsonValue[]): Promise<number>;
 }
 
 /** How a child execution is. */

@@ -1,6 +1,7 @@
 import { ReeveError } from '../core/errors.ts';
 import { formatMs } from '../core/duration.ts';
 import type { Logger } from '../core/logging.ts';
+import type { JsonValue } from '../core/json.ts';
 import { storableText } from '../core/stored-error.ts';
 import type { Connection } from '../executions/connection.ts';
 import { setProgress } from '../executions/sql/set-progress.ts';
@@ -14,6 +15,7 @@ import type { TaskRegistry } from '../executors/task-registry.ts';
 import type { ClaimedStep } from '../executions/claimed-step.ts';
 import { findExpansion } from '../executions/sql/find-expansion.ts';
 import { findStoredPlan, type StoredPlan } from '../executions/sql/find-stored-plan.ts';
+import { Observer } from '../resources/observer.ts';
 import type { ResourceRegistry } from '../resources/resource-registry.ts';
 import type { HandlerAnswer, StepHandler, StepRun } from '../tasks/step-handler.ts';
 import type { GatePredicate } from '../tasks/plan-builder.ts';
@@ -32,6 +34,8 @@ export interface RunEnvironment {
   readonly writes: ResourceWrites;
   /** How long the step is given to end by itself after a cancel. */
   readonly cancelGraceMs: number;
+  /** Starts a background task for each input, in bulk; answers how many were not refused for their key. */
+  readonly startAll: (task: string, inputs: readonly JsonValue[], context: JsonValue) => Promise<number>;
 }
 
 /**
@@ -132,8 +136,12 @@ function stepRun(claim: ActiveClaim, environment: RunEnvironment): StepRun {
       const run = { step, context, resource };
       return (stored && (await expandStep(connection, stored, run, environment))) ?? otherBuild();
     },
+    observer: new Observer(connection, resources, { ...step, task: step.task }),
+    startAll: (task, inputs) => environment.startAll(task.name, inputs, step.context),
     loadBackend(resource) {
-      const type = step.resourceType ?? '';
+      return this.backendOf(step.resourceType ?? '', resource);
+    },
+    backendOf(type, resource) {
       const { definition } = resources.get(type);
       if (definition.backend === undefined) {
         throw new ReeveError('PLAN_INVALID', `${subject} calls a backend, but resource "${type}" declares none`);

@@ -17,7 +17,7 @@ import type { ResourceRegistry } from '../resources/resource-registry.ts';
 import { ActiveClaim, type ActiveClaims } from './active-claims.ts';
 import { completeStep } from './complete-step.ts';
 import { outcomeOfAnswer, outcomeOfError } from './decide-outcome.ts';
-import { runHandler } from './run-handler.ts';
+import { runHandler, type RunEnvironment } from './run-handler.ts';
 import { stepLogger, logOutcome } from './step-log.ts';
 
 export interface StepRunnerOptions {
@@ -27,6 +27,7 @@ export interface StepRunnerOptions {
   readonly tasks: TaskRegistry;
   readonly functions: PlanFunctions;
   readonly children: ChildStarter;
+  readonly startAll: RunEnvironment['startAll'];
   readonly claims: ActiveClaims;
   readonly limits: JsonLimits;
   readonly workerId: string;

@@ -44,6 +44,7 @@ const wrong: readonly (readonly [rule: string, path: string, text: string])[] = 
   ['law-queues', 'src/queues/a.ts', "await import('../executors/target.ts');"],
   ['law-workers', 'src/workers/a.ts', "import '../backends/target.ts';"],
   ['law-beat', 'src/beat/a.ts', "import '../queues/target.ts';"],
+  ['law-recovery', 'src/recovery/a.ts', "import '../executors/target.ts';"],
   ['law-embedded', 'src/embedded/a.ts', "import '../executions/target.ts';"],
   ['nobody-imports-cli', 'src/index.ts', "import './cli/target.ts';"],
   ['nobody-imports-testing', 'src/reeve.ts', "import './testing/target.ts';"],

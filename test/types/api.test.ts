@@ -6,6 +6,7 @@ import {
   defineBackgroundTask,
   defineCreateExecutor,
   defineExecutor,
+  definePullTask,
   defineResource,
   defineSchedule,
   defineTask,
@@ -183,8 +184,25 @@ function inferred(): void {
   expectTypeOf<string>().toExtend<CronLiteral<string>>();
 }
 
+/** What a pull may write, and what it gets. */
+function pulls(): void {
+  definePullTask(disk, {
+    pull: (row, backend) => {
+      expectTypeOf(row).toEqualTypeOf<Disk>();
+      expectTypeOf(backend).toEqualTypeOf<DiskBackend>();
+      return { sizeGb: 3, runtimeState: 'ACTIVE' };
+    },
+  });
+  // @ts-expect-error a state belongs to executions
+  definePullTask(disk, { pull: () => ({ state: 'ok' }) });
+  // @ts-expect-error a field of another type
+  definePullTask(disk, { pull: () => ({ sizeGb: 'three' }) });
+}
+
 describe('the public types', () => {
   it('refuse what they must: this file compiles only if each marked line does not', () => {
-    expect([compiles, plans, schedules, inferred].every((examples) => typeof examples === 'function')).toBe(true);
+    expect([compiles, plans, schedules, inferred, pulls].every((examples) => typeof examples === 'function')).toBe(
+      true,
+    );
   });
 });

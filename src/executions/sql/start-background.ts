@@ -1,0 +1,117 @@
+import type { JsonValue } from '../../core/json.ts';
+import type { Connection } from '../connection.ts';
+import type { StepDraft } from '../step-plan.ts';
+import type { NewExecution } from './insert-execution.ts';
+import { insertStepsSql, stepRows } from './insert-steps.ts';
+
+/** One background task that is to be started, unless one with its key is alive. */
+export interface WantedRun {
+  /** Without resource, parent and idempotency key, and with a unique key. */
+  readonly execution: NewExecution & { readonly uniqueKey: string };
+  readonly steps: readonly StepDraft[];
+  readonly countdownMs: number;
+  /** What to remember where one is alive, as JSON; null where a refusal is all. */
+  readonly remember: JsonValue;
+  /** Whether it is remembered also where this one is started: several have asked for it at once. */
+  readonly askedAgain: boolean;
+  /** Set for the start of a remembered run: only that request is taken, not one that came after it. */
+  readonly rememberedToken: string | null;
+}
+
+export interface RunAnswer {
+  readonly unique_key: string;
+  /** Null when a rival with the same key committed while the statement waited for it: ask again. */
+  readonly id: string | null;
+  readonly created: boolean;
+}
+
+/**
+ * Starts background tasks, or answers the live execution of each key, in one statement: executions, steps, events, and
+ * what is remembered or taken of one more run. At most one for each key may be given.
+ *
+ * Waits for rivals' open transactions with one of the keys, up to the lock timeout that is given (55P03). Reads and
+ * locks by the partial unique index on live keys and the primary key of `remembered_run`, sorted by key.
+ */
+export async function startBackground(
+  connection: Connection,
+  wanted: readonly WantedRun[],
+  lockTimeoutMs: number,
+): Promise<RunAnswer[]> {
+  const { schema } = connection;
+  const steps = insertStepsSql(schema, {
+    execution: 'begun.id',
+    priority: 'wanted.priority',
+    rows: 'wanted.steps',
+    from: 'begun JOIN wanted ON wanted.id = begun.id,',
+  });
+  const { rows } = await connection.query<RunAnswer>(
+    `WITH wanted AS MATERIALIZED (
+       SELECT * FROM jsonb_to_recordset($1::jsonb) AS w(id uuid, executor text, executor_version integer, kind text,
+         plan_hash text, input jsonb, facts jsonb, unique_key text, request_hash text, weight text, priority integer,
+         context jsonb, steps jsonb, step_count integer, remember jsonb, asked_again boolean, remembered_token uuid)
+       ORDER BY unique_key
+     ), live AS MATERIALIZED (
+       SELECT e.id, e.unique_key FROM ${schema}.execution AS e JOIN wanted USING (unique_key) WHERE e.active
+     ), seen AS MATERIALIZED (
+       SELECT m.unique_key, m.token FROM ${schema}.remembered_run AS m JOIN wanted AS w USING (unique_key)
+       WHERE w.remembered_token IS NULL OR w.remembered_token = m.token
+     ), begun AS (
+       INSERT INTO ${schema}.execution (id, executor, executor_version, kind, plan_hash, input, facts, state,
+         unique_key, request_hash, weight, priority, context, created_at)
+       SELECT w.id, w.executor, w.executor_version, w.kind, w.plan_hash, coalesce(w.input, 'null'), w.facts, 'running',
+         w.unique_key, w.request_hash, w.weight, w.priority, w.context, ${schema}.clock()
+       FROM (SELECT set_config('lock_timeout', $2, true)) AS timeout, wanted AS w
+       WHERE NOT EXISTS (SELECT 1 FROM live WHERE live.unique_key = w.unique_key) ORDER BY w.unique_key
+       ON CONFLICT DO NOTHING RETURNING id, unique_key
+     ), planned AS (${steps}
+     ), noted AS (
+       INSERT INTO ${schema}.event (at, kind, execution_id, data)
+       SELECT ${schema}.clock(), 'execution.scheduled', begun.id,
+         jsonb_build_object('executor', wanted.executor, 'steps', wanted.step_count)
+       FROM begun JOIN wanted ON wanted.id = begun.id
+     ), taken AS (
+       DELETE FROM ${schema}.remembered_run AS m
+       USING (SELECT r.unique_key, r.token FROM ${schema}.remembered_run AS r
+         JOIN seen ON seen.unique_key = r.unique_key AND seen.token = r.token
+         JOIN begun ON begun.unique_key = r.unique_key
+         JOIN wanted ON wanted.id = begun.id AND NOT (wanted.asked_again AND wanted.remember IS NOT NULL)
+         FOR UPDATE OF r SKIP LOCKED) AS mine
+       WHERE m.unique_key = mine.unique_key AND m.token = mine.token
+     ), remembered AS (
+       INSERT INTO ${schema}.remembered_run AS m (unique_key, task, request, token, asked_at, times)
+       SELECT w.unique_key, w.executor, w.remember, gen_random_uuid(), ${schema}.clock(), 1
+       FROM (SELECT set_config('lock_timeout', $2, true)) AS timeout, wanted AS w
+         LEFT JOIN live ON live.unique_key = w.unique_key LEFT JOIN begun ON begun.id = w.id
+       WHERE w.remember IS NOT NULL AND (live.id IS NOT NULL OR (begun.id IS NOT NULL AND w.asked_again))
+       ORDER BY w.unique_key
+       ON CONFLICT (unique_key) DO UPDATE SET request = excluded.request, token = excluded.token,
+         asked_at = excluded.asked_at, times = m.times + 1
+     )
+     SELECT w.unique_key, coalesce(begun.id, live.id) AS id, begun.id IS NOT NULL AS created
+     FROM wanted AS w LEFT JOIN begun ON begun.id = w.id LEFT JOIN live ON live.unique_key = w.unique_key`,
+    [JSON.stringify(wanted.map((run) => wantedRow(run))), `${lockTimeoutMs}ms`],
+  );
+  return rows;
+}
+
+function wantedRow({ execution, steps, countdownMs, ...run }: WantedRun): object {
+  return {
+    id: execution.id,
+    executor: execution.executor,
+    executor_version: execution.executorVersion,
+    kind: execution.kind,
+    plan_hash: execution.planHash,
+    input: execution.input,
+    facts: execution.facts,
+    unique_key: execution.uniqueKey,
+    request_hash: execution.requestHash,
+    weight: execution.weight,
+    priority: execution.priority,
+    context: execution.context,
+    steps: stepRows({ steps, countdownMs }),
+    step_count: steps.length,
+    remember: run.remember,
+    asked_again: run.askedAgain,
+    remembered_token: run.rememberedToken,
+  };
+}

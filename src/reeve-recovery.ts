@@ -1,0 +1,50 @@
+import type { Logger } from './core/logging.ts';
+import type { LedgerPool } from './executions/ledger-pool.ts';
+import type { RememberedRequest } from './executors/background-request.ts';
+import { RememberedRuns } from './recovery/remembered-runs.ts';
+import { executeRequest } from './reeve-execute.ts';
+import type { ResolvedOptions } from './reeve-options.ts';
+import type { Starts } from './reeve-starts.ts';
+
+interface RecoveryOptions {
+  readonly pool: LedgerPool;
+  readonly logger: Logger;
+  readonly options: ResolvedOptions;
+  readonly starts: Starts;
+}
+
+/**
+ * What is put right without anybody asking. It runs in every process with a worker or a beat, any number at once: there
+ * is no leader to lose, because each job is guarded in the database.
+ */
+export class Recovery {
+  readonly #remembered: RememberedRuns;
+
+  constructor({ pool, logger, options, starts }: RecoveryOptions) {
+    const tasks = new Map(options.tasks.map((task) => [task.name, task]));
+    this.#remembered = new RememberedRuns({
+      connection: pool,
+      logger,
+      intervalMs: options.timing.dueMs,
+      tasks: options.tasks.filter(({ key }) => key !== undefined).map(({ name }) => name),
+      async start({ task, request, token }) {
+        const { input, options: executeOptions } = request as unknown as RememberedRequest;
+        const asked = executeRequest(tasks.get(task), [input ?? undefined, executeOptions], options);
+        return starts.again(asked, token);
+      },
+    });
+  }
+
+  start(): void {
+    this.#remembered.start();
+  }
+
+  /** Called when this process has ended an execution. */
+  wake(): void {
+    this.#remembered.wake();
+  }
+
+  async stop(): Promise<void> {
+    await this.#remembered.stop();
+  }
+}

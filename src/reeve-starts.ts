@@ -1,0 +1,67 @@
+import type { EntityManager } from 'typeorm';
+import { ReeveError } from './core/errors.ts';
+import type { JsonValue } from './core/json.ts';
+import type { LedgerPool } from './executions/ledger-pool.ts';
+import type { Scheduled } from './executions/schedule-execution.ts';
+import { BackgroundStarter } from './executors/background-starter.ts';
+import { ExecutionScheduler, type ExecuteRequest } from './executors/execution-scheduler.ts';
+import type { TaskRegistry } from './executors/task-registry.ts';
+import type { ResourceRegistry } from './resources/resource-registry.ts';
+import type { ResourceStore } from './resources/resource-store.ts';
+import type { CommitNudge } from './reeve-commit-nudge.ts';
+import { executeRequest } from './reeve-execute.ts';
+import type { ResolvedOptions } from './reeve-options.ts';
+
+interface StartsOptions {
+  readonly pool: LedgerPool;
+  readonly resources: ResourceRegistry;
+  readonly writes: ResourceStore;
+  readonly tasks: TaskRegistry;
+  readonly options: ResolvedOptions;
+  readonly nudges: CommitNudge;
+  /** Publishes what was started outside a transaction of the application's. */
+  readonly nudge: () => void;
+}
+
+/** How executions are started: in a transaction of the caller's, in one of their own, or in one statement. */
+export class Starts {
+  readonly scheduler: ExecutionScheduler;
+  readonly #background: BackgroundStarter;
+  readonly #options: ResolvedOptions;
+  readonly #nudges: CommitNudge;
+
+  constructor({ pool, resources, writes, tasks, options, nudges, nudge }: StartsOptions) {
+    const { schema, limits, lockTimeoutMs } = options;
+    const queues = Object.keys(options.queues);
+    this.scheduler = new ExecutionScheduler(resources, writes, tasks, { schema, limits, lockTimeoutMs, queues });
+    this.#background = new BackgroundStarter(pool, lockTimeoutMs, nudge);
+    this.#options = options;
+    this.#nudges = nudges;
+  }
+
+  in(manager: EntityManager, target: unknown, rest: readonly unknown[]): Promise<Scheduled> {
+    const request = executeRequest(target, rest, this.#options);
+    this.#nudges.watch(manager);
+    return this.scheduler.schedule(manager, request);
+  }
+
+  async alone(target: unknown, rest: readonly unknown[]): Promise<Scheduled> {
+    const background = await this.scheduler.background(executeRequest(target, rest, this.#options));
+    if (background !== undefined && !background.hasIdempotencyKey) return this.#background.start(background);
+    return this.#options.dataSource.transaction((manager) => this.in(manager, target, rest));
+  }
+
+  /** Starts a remembered run of a background task; the token names the request that it fulfils. */
+  async again(request: ExecuteRequest, token: string): Promise<Scheduled> {
+    const background = await this.scheduler.background(request);
+    if (background !== undefined) return this.#background.start(background, token);
+    throw new ReeveError('TASK_UNKNOWN', `"${request.executor.name}" is no background task any more`);
+  }
+
+  /** Starts a background task for each input, each in one round trip; answers how many were not refused. */
+  async all(name: string, inputs: readonly JsonValue[], context: JsonValue): Promise<number> {
+    const task = this.#options.tasks.find((known) => known.name === name);
+    const scheduled = await Promise.all(inputs.map((input) => this.alone(task, [input, { context }])));
+    return scheduled.filter(({ created }) => created).length;
+  }
+}
