@@ -2,14 +2,12 @@ import { problemsError } from './core/errors.ts';
 import type { Logger } from './core/logging.ts';
 import { didYouMean } from './core/nearest-name.ts';
 import type { FinishAnswer } from './executions/finish-step.ts';
-import { ChildStarter } from './executors/child-starter.ts';
 import type { ExecutionScheduler } from './executors/execution-scheduler.ts';
-import { PlanFunctions } from './executors/plan-functions.ts';
-import { retryExecution } from './executions/retry-execution.ts';
 import { Reconciler } from './queues/reconciler.ts';
 import type { Relay } from './queues/relay.ts';
 import type { ClaimedStep } from './executions/claimed-step.ts';
 import { EndingLoop } from './workers/ending-loop.ts';
+import { runnerParts } from './reeve-runner.ts';
 import { DueLoop } from './workers/due-loop.ts';
 import { Reaper } from './workers/reaper.ts';
 import { WorkerPool, type WorkerPoolOptions } from './workers/worker-pool.ts';
@@ -99,22 +97,9 @@ export class WorkerService {
     const queues = chosenQueues(wanted, options.queues);
     const pool = new WorkerPool({
       ...this.#options,
+      ...runnerParts(this.#options, options),
       queues,
-      startAll: (task, inputs, context) => this.#options.starts.all(task, inputs, context),
       timing: options.timing,
-      limits: options.limits,
-      functions: new PlanFunctions(options.executors, options.limits),
-      children: new ChildStarter(
-        options.executors,
-        this.#options.scheduler,
-        options.dataSource,
-        async (executionId) => {
-          await retryExecution(this.#options.pool, this.#options.writes, executionId, {
-            by: 'reeve',
-            reason: 'its parent is retried',
-          });
-        },
-      ),
       version: packageVersion(),
       onFinished: (answer, step) => this.#finished(answer, step),
     });

@@ -37,7 +37,8 @@ import { listOperations, type OperationView } from './executions/sql/list-operat
 import { migrateBroker } from './queues/broker.ts';
 import { BeatRunner, type BeatHandle } from './reeve-beat.ts';
 import { CommitNudge } from './reeve-commit-nudge.ts';
-import type { Execute } from './reeve-execute.ts';
+import type { Execute, ExecuteInline } from './reeve-execute.ts';
+import { inlineTimeoutMs, runInline } from './reeve-inline.ts';
 import { parseOptions, type ReeveOptions, type ResolvedOptions } from './reeve-options.ts';
 import { ledgerError } from './reeve-ledger.ts';
 import { readStatus, type ReeveStatus } from './executions/read-status.ts';
@@ -55,7 +56,7 @@ export interface ExecutionDetails extends ExecutionView {
  * The engine of one application: starts executions, runs workers, tells what happened. Made by {@link defineReeve};
  * connects on first use, and must be closed.
  */
-export class Reeve implements Execute {
+export class Reeve implements Execute, ExecuteInline {
   readonly options: ResolvedOptions;
   readonly #logger: Logger;
   readonly #events = new EventEmitter().setMaxListeners(0);
@@ -67,6 +68,7 @@ export class Reeve implements Execute {
   #closed: Promise<void> | undefined;
 
   readonly execute: Execute['execute'];
+  readonly executeInline: ExecuteInline['executeInline'];
   /** Throttles at run time: list, set, reset. */
   readonly throttles: Throttles;
   /** Schedules at run time: list, create, edit, pause, explain … */
@@ -78,6 +80,11 @@ export class Reeve implements Execute {
     this.throttles = new Throttles(() => this.#connect());
     this.schedules = new Schedules(async () => ({ ...(await this.#connect()), changed: () => this.#beats.wake() }));
     this.execute = (target: unknown, ...rest: unknown[]) => this.#executeAlone(target, rest);
+    this.executeInline = async (target: unknown, ...rest: unknown[]) => {
+      const engine = await this.#connect();
+      const { executionId } = await this.#executeAlone(target, rest);
+      return runInline(engine, this.options, this.#logger, { executionId, timeoutMs: inlineTimeoutMs });
+    };
   }
 
   /**

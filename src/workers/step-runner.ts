@@ -37,9 +37,14 @@ export interface StepRunnerOptions {
   /** Whether the worker is stopping, so that a step that was claimed just now and may be interrupted goes back. */
   readonly isDraining: () => boolean;
   readonly logger: Logger;
+  /** Called once the code has ended, before anything of it is written; what it throws is a death of the process. */
+  readonly beforeCompletion?: (step: ClaimedStep) => void;
   /** Called after a completion, with what it made ready or ended. */
   readonly onFinished: (answer: FinishAnswer, step: ClaimedStep) => void;
 }
+
+/** What a job asks for. */
+type WantedStep = Pick<StepJob, 'execution' | 'position' | 'delivery'>;
 
 /** An attempt as it passes through its stages: claim → resolve → run with limits → outcome → complete. */
 export class StepRunner {
@@ -56,7 +61,7 @@ export class StepRunner {
    * Does what a job asks for, if it may still be done. Returns normally for everything that is decided in the ledger,
    * failures of the step included; throws only when the ledger did not answer.
    */
-  async run(job: StepJob): Promise<void> {
+  async run(job: WantedStep): Promise<void> {
     const claim = await this.#claim(job);
     if (claim === undefined) return;
     const { step } = claim.claim;
@@ -68,6 +73,7 @@ export class StepRunner {
         claim.beginFailure === undefined
           ? await this.#attempt(claim.claim, logger)
           : outcomeOfError(step, claim.beginFailure);
+      this.#options.beforeCompletion?.(step);
       if (claim.claim.cause === 'lost') {
         logger.warn({ event: 'step.lost' }, 'another worker has the step; nothing of this attempt was written');
         return;
@@ -82,7 +88,7 @@ export class StepRunner {
     }
   }
 
-  async #claim(job: StepJob): Promise<{ claim: ActiveClaim; beginFailure?: Error } | undefined> {
+  async #claim(job: WantedStep): Promise<{ claim: ActiveClaim; beginFailure?: Error } | undefined> {
     const { pool, writes, workerId, leaseMs, logger } = this.#options;
     const token = newClaimToken();
     const params = {
