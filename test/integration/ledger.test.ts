@@ -122,7 +122,11 @@ describe('the invariant checker', () => {
       'has an owner that has ended',
       `UPDATE volume SET state = 'creation_scheduled', execution_id = (SELECT id FROM reeve.execution)`,
     ],
-    ['I1', 'stable state and has an owner that does not hold it', `UPDATE volume SET execution_id = (SELECT id FROM reeve.execution)`],
+    [
+      'I1',
+      'stable state and has an owner that does not hold it',
+      `UPDATE volume SET execution_id = (SELECT id FROM reeve.execution)`,
+    ],
     ['I2', 'no step that is ready', `UPDATE reeve.execution SET state = 'running', finished_at = NULL`],
     [
       'I3',
