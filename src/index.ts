@@ -34,7 +34,8 @@ export type { Signature, TaskDefinition } from './tasks/define-task.ts';
 export { defineListPullTask, definePullTask } from './tasks/define-pull-task.ts';
 export type { ListPullResult, ObservedFields, PullResult, PullTask } from './tasks/define-pull-task.ts';
 export type { TaskContext } from './tasks/task-context.ts';
-export type { Hold, Plan } from './tasks/plan.ts';
+export type { Hold } from './tasks/hold.ts';
+export type { Plan } from './tasks/plan.ts';
 export { defineThrottle } from './tasks/define-throttle.ts';
 export type { ThrottleDefinition, ThrottleOptions } from './tasks/define-throttle.ts';
 

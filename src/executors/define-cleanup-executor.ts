@@ -14,6 +14,7 @@ export interface CleanupKind<Parent = never> {
   readonly list: (parent: Parent, context: TaskContext) => Promise<readonly string[]> | readonly string[];
   readonly after: readonly { readonly name: string }[];
   readonly force: boolean;
+  readonly input: unknown;
 }
 
 /**
@@ -23,6 +24,7 @@ export interface CleanupKind<Parent = never> {
  * @param options.list - The ids that belong to the parent.
  * @param options.after - The executors of kinds that have to be gone before this one.
  * @param options.force - Deletes with `force`.
+ * @param options.input - The input of each deletion. Default: an empty object.
  */
 export function cleanup<Parent, Child, Input>(
   executor: ExecutorDefinition<Child, Input, 'delete'>,
@@ -30,10 +32,11 @@ export function cleanup<Parent, Child, Input>(
     readonly list: CleanupKind<Parent>['list'];
     readonly after?: readonly { readonly name: string }[];
     readonly force?: boolean;
+    readonly input?: Input;
   },
 ): CleanupKind<Parent> {
-  const { list, after = [], force = false } = options;
-  return { executor, list, after, force };
+  const { list, after = [], force = false, input = {} } = options;
+  return { executor, list, after, force, input };
 }
 
 export interface CleanupOptions<R, B, S extends string, T extends string, I extends Schema | undefined, F> extends Omit<
@@ -93,11 +96,12 @@ function deleteAll(plan: AnyPlan, kind: CleanupKind, concurrency: number): unkno
   return plan.expand(
     async (parent, context) => [...(await kind.list(parent as never, context))],
     (q, ids) =>
-      q.group(
-        ids.map(
-          (id) => (r: typeof q) => r.attempt((s) => s.child(kind.executor, id, undefined, { force: kind.force }), {}),
-        ),
-        { concurrency },
+      q.groupEach(
+        ids,
+        (r, id) => r.attempt((s) => s.child(kind.executor, id, kind.input as never, { force: kind.force }), {}),
+        {
+          concurrency,
+        },
       ),
   );
 }

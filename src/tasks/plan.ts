@@ -11,19 +11,14 @@ import type {
 } from './backend-types.ts';
 import { childEffect, type ChildExecutor, type ChildOptions } from './child-options.ts';
 import type { TaskDefinition } from './define-task.ts';
-import type { PermitKey } from '../executions/step-plan.ts';
-import { holdLevel, type ThrottleDefinition } from './define-throttle.ts';
+import type { ThrottleDefinition } from './define-throttle.ts';
+import { holdKey, type Hold } from './hold.ts';
+import { splitRest, type CallRest, type Given, type PollRest } from './plan-arguments.ts';
 import type { PlanBuilder } from './plan-builder.ts';
 import { pollOptionNames, type CallOptions, type PollOptions, type StepOptions } from './plan-options.ts';
 import { parsePoll } from './poll-policy.ts';
 import { parseLimits } from './step-limits.ts';
 import type { TaskContext } from './task-context.ts';
-
-/** Arguments of a step, or a mapping that picks them from the result of the previous step and of named ones. */
-type Given<Args, Previous, Steps> = Jsonable<Args> | ((previous: Previous, steps: Steps) => Jsonable<Args>);
-
-type CallRest<Args extends readonly unknown[], Previous, Steps, Options> =
-  ([] extends Args ? [options?: Options] : never) | [args: Given<Args, Previous, Steps>, options?: Options];
 
 /**
  * The steps of one execution, as data. Building it is pure: it sees the input and the stored facts and nothing else of
@@ -132,6 +127,41 @@ export class Plan<R, B, S extends string, T extends string, Previous, Steps exte
     options: { readonly concurrency?: number } = {},
   ): Plan<R, B, S, T, BranchResults<Branches>, Steps> {
     this.#builder.group(this.#branches(branches), options.concurrency);
+    return this.#next();
+  }
+
+  /** A group with one member for each item of a list. */
+  groupEach<Item, Result>(
+    items: readonly Item[],
+    member: (plan: Plan<R, B, S, T, Previous, Steps>, item: Item) => Plan<R, B, S, T, Result, Steps>,
+    options: { readonly concurrency?: number } = {},
+  ): Plan<R, B, S, T, readonly Result[], Steps> {
+    return this.group(
+      items.map((item) => (plan: Plan<R, B, S, T, Previous, Steps>) => member(plan, item)),
+      options,
+    );
+  }
+
+  /** A part for each item of a list, one after another. */
+  each<Item>(
+    items: readonly Item[],
+    part: (plan: Plan<R, B, S, T, unknown, Steps>, item: Item, index: number) => unknown,
+  ): Plan<R, B, S, T, unknown, Steps> {
+    for (const [index, item] of items.entries()) {
+      const [build] = this.#branches([(plan: never) => part(plan, item, index)]);
+      build?.();
+    }
+    return this.#next();
+  }
+
+  /** A part that is there or not, by what is known when the plan is built; see {@link when} for what is not. */
+  choose(
+    condition: boolean,
+    then: Branch<R, B, S, T, Previous, Steps>,
+    otherwise: Branch<R, B, S, T, Previous, Steps> = (plan) => plan,
+  ): Plan<R, B, S, T, unknown, Steps> {
+    const [build] = this.#branches([condition ? then : otherwise]);
+    build?.();
     return this.#next();
   }
 
@@ -340,17 +370,6 @@ export class Plan<R, B, S extends string, T extends string, Previous, Steps exte
   }
 }
 
-/** A resource to hold: its kind, and its id from the facts. */
-export interface Hold {
-  readonly resource: { readonly name: string };
-  readonly id: string | number;
-}
-
-function holdKey({ resource, id }: Hold): PermitKey {
-  const ref = { type: resource.name, id: String(id) };
-  return { key: `hold:${ref.type}/${ref.id}`, name: 'hold', limit: 1, level: holdLevel, resource: ref };
-}
-
 /** A part of a plan, written on its own. */
 type Branch<R, B, S extends string, T extends string, Previous, Steps extends object> = (
   plan: Plan<R, B, S, T, Previous, Steps>,
@@ -364,12 +383,3 @@ type BranchResults<Branches extends readonly unknown[]> = {
     ? Result
     : never;
 };
-
-type PollRest<Args extends readonly unknown[], Previous, Steps, Options> =
-  ([] extends Args ? [options: Options] : never) | [args: Given<Args, Previous, Steps>, options: Options];
-
-function splitRest(rest: readonly unknown[]): [unknown, Record<string, unknown>] {
-  const [first, second] = rest;
-  if (Array.isArray(first) || typeof first === 'function') return [first, (second ?? {}) as Record<string, unknown>];
-  return [[], (first ?? {}) as Record<string, unknown>];
-}
