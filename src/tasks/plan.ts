@@ -188,11 +188,11 @@ export class Plan<R, B, S extends string, T extends string, Previous, Steps exte
    * end without a worker. Its result feeds the next step; its failure fails this step and names it. When this execution
    * fails or is canceled, the child is canceled, and this execution ends after it.
    *
-   * @param resource - Its id, from the facts or picked from an earlier result.
+   * @param resource - Its id, from the facts or picked from an earlier result; null for an executor without a resource.
    */
   child<Child, Input>(
     executor: ChildExecutor<Child, Input>,
-    resource: Given<string, Previous, Steps>,
+    resource: Given<string | null, Previous, Steps>,
     ...rest: undefined extends Input
       ? [input?: Given<Input, Previous, Steps>, options?: ChildOptions]
       : [input: Given<Input, Previous, Steps>, options?: ChildOptions]
