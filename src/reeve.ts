@@ -368,7 +368,7 @@ export class Reeve implements Execute {
       },
     });
     const targets = new Targets(this.options.tasks, this.options.executors, this.options.schedules);
-    const firing = dataSourceFiring(scheduler, targets, nudges, this.options);
+    const firing = dataSourceFiring({ scheduler, targets, writes, control }, nudges, this.options);
     const parts = { pool, heartbeatPool, broker, relay, tasks, resources, writes, scheduler, starts };
     const recovery = new Recovery({ pool, logger, options: this.options, starts });
     this.#started = { id, ...parts, control, targets, firing, recovery };

@@ -4,7 +4,7 @@ import { isConflictError, isConnectionError } from '../executions/sql-state.ts';
 import { advanceSchedule } from '../executions/sql/advance-schedule.ts';
 import { claimDueSchedule, type KnownToBeat } from '../executions/sql/claim-due-schedule.ts';
 import { claimWaitingSchedule } from '../executions/sql/claim-waiting-schedule.ts';
-import { findLiveRun } from '../executions/sql/find-live-run.ts';
+import { listLiveRuns } from '../executions/sql/list-live-runs.ts';
 import { recordFires, type NewFire } from '../executions/sql/record-fires.ts';
 import type { ScheduleRow } from '../executions/sql/schedule-row.ts';
 import { stopSchedule } from '../executions/sql/stop-schedule.ts';
@@ -91,7 +91,15 @@ async function fireJudged(
 ): Promise<FireReport> {
   const fires: NewFire[] = [];
   let waiting = row.waiting_due_at;
-  let live = rules.overlap === 'allow' ? undefined : await findLiveRun(scope.connection, row.id);
+  let [live] = rules.overlap === 'allow' ? [] : await listLiveRuns(scope.connection, row.id);
+  if (rules.overlap === 'cancelRunning') {
+    const newest = newestFire(judged);
+    if (newest !== undefined) {
+      if (waiting !== null) fires.push(superseded(waiting, newest.dueAt));
+      waiting = null;
+      live = await cancelLive(scope, row, newest.dueAt);
+    }
+  }
   if (waiting !== null && live === undefined) {
     // It comes before the due times after it; their overlap is with its run.
     const fire = await start(scope, row, waiting, 'fired');
@@ -106,11 +114,13 @@ async function fireJudged(
     const dueAt = new Date(judgement.dueAt);
     if (judgement.kind === 'missed') {
       fires.push({ dueAt, verdict: 'missed', reason: judgement.reason, executionId: null });
+    } else if (rules.overlap === 'cancelRunning' && judgement !== newestFire(judged)) {
+      fires.push(superseded(dueAt, newestFire(judged)?.dueAt ?? judgement.dueAt));
     } else if (live === undefined) {
       const fire = await start(scope, row, dueAt, judgement.late ? 'caught_up' : 'fired');
       fires.push(fire);
       if (rules.overlap !== 'allow' && startedIn([fire]) === 1) live = fire.executionId ?? undefined;
-    } else if (rules.overlap === 'bufferOne' && waiting === null) {
+    } else if (rules.overlap !== 'skip' && waiting === null) {
       waiting = dueAt;
       fires.push({ dueAt, verdict: 'waiting', reason: `waits for the end of execution ${live}`, executionId: null });
     } else {
@@ -125,6 +135,26 @@ async function fireJudged(
   const started = startedIn(fires);
   await advanceSchedule(scope.connection, { id: row.id, nextDueAt, lastDueAt, waitingDueAt: waiting, started });
   return { name: row.name, fires };
+}
+
+/** With overlap `cancelRunning` a due time gives way to a newer one that comes before it could start. */
+function superseded(dueAt: Date, by: number): NewFire {
+  const reason = `gave way to the due time ${new Date(by).toISOString()}`;
+  return { dueAt, verdict: 'skipped', reason, executionId: null };
+}
+
+function newestFire({ judgements }: JudgedDueTimes): JudgedDueTimes['judgements'][number] | undefined {
+  return judgements.findLast(({ kind }) => kind === 'fire');
+}
+
+/** Cancels the runs that are alive; answers one whose steps have to end first. */
+async function cancelLive(scope: FireScope, row: ScheduleRow, dueAt: number): Promise<string | undefined> {
+  let left: string | undefined;
+  const reason = { by: `schedule ${row.name}`, reason: `due again at ${new Date(dueAt).toISOString()}` };
+  for (const live of await listLiveRuns(scope.connection, row.id)) {
+    if (!(await scope.cancel(live, reason))) left ??= live;
+  }
+  return left;
 }
 
 /** A refusal is a verdict: the schedule goes on, and people read why nothing was started. */

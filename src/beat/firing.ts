@@ -8,6 +8,8 @@ export interface FireScope {
   readonly connection: Connection;
   /** Starts an execution in this transaction, behind a savepoint: a refusal throws, and leaves nothing. */
   start(target: TargetRef, input: JsonValue): Promise<Scheduled>;
+  /** Cancels an execution in this transaction; true where it has ended, false where running steps have to end first. */
+  cancel(executionId: string, reason: { readonly by: string; readonly reason: string }): Promise<boolean>;
 }
 
 /** Handed in by the composition root, which knows the application's DataSource. */

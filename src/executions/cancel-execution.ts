@@ -1,5 +1,6 @@
 import { ReeveError } from '../core/errors.ts';
 import { errorJson, storeError, type StoredError } from '../core/stored-error.ts';
+import type { Connection } from './connection.ts';
 import { endCanceled } from './end-execution.ts';
 import type { LedgerPool } from './ledger-pool.ts';
 import { lockForOperator, noteOperator, storedWord, type OperatorOptions } from './operator.ts';
@@ -30,22 +31,30 @@ export async function cancelExecution(
   executionId: string,
   options: OperatorOptions,
 ): Promise<CancelAnswer> {
-  return pool.transaction(async (connection) => {
-    const execution = await lockForOperator(connection, executionId);
-    const { state, resourceType, resourceId } = execution;
-    if (isEnded(state) || state === 'canceling') return { state };
-    const resources = await listExecutionResources(connection, executionId);
-    await writes.lock(connection, resources);
-    const error = canceledError(options);
-    await noteOperator(connection, 'cancel', { executionId, execution }, options);
-    await requestCancel(connection, executionId, errorJson(error));
-    if (state === 'failing') return { state };
-    await endOpenSteps(connection, executionId, 'canceled');
-    if ((await countRunningSteps(connection, executionId)) > 0) return { state: 'canceling' };
-    const step = { executionId, position: null, resourceType, resourceId };
-    await endCanceled({ connection, writes, step, resources }, error);
-    return { state: 'canceled' };
-  });
+  return pool.transaction((connection) => cancelWithin(connection, writes, executionId, options));
+}
+
+/** The same in a transaction that holds no lock yet but that of a schedule. */
+export async function cancelWithin(
+  connection: Connection,
+  writes: ResourceWrites,
+  executionId: string,
+  options: OperatorOptions,
+): Promise<CancelAnswer> {
+  const execution = await lockForOperator(connection, executionId);
+  const { state, resourceType, resourceId } = execution;
+  if (isEnded(state) || state === 'canceling') return { state };
+  const resources = await listExecutionResources(connection, executionId);
+  await writes.lock(connection, resources);
+  const error = canceledError(options);
+  await noteOperator(connection, 'cancel', { executionId, execution }, options);
+  await requestCancel(connection, executionId, errorJson(error));
+  if (state === 'failing') return { state };
+  await endOpenSteps(connection, executionId, 'canceled');
+  if ((await countRunningSteps(connection, executionId)) > 0) return { state: 'canceling' };
+  const step = { executionId, position: null, resourceType, resourceId };
+  await endCanceled({ connection, writes, step, resources }, error);
+  return { state: 'canceled' };
 }
 
 function canceledError(options: OperatorOptions): StoredError {
