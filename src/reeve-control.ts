@@ -28,12 +28,17 @@ export class Control {
 
   /** Its children that have not ended are canceled after it. */
   async cancel(executionId: string, options: OperatorOptions): Promise<CancelAnswer> {
-    const { pool, writes, onCanceled, onEnded } = this.#options;
+    const { pool, writes } = this.#options;
     const answer = await cancelExecution(pool, writes, executionId, options);
-    if (isEnded(answer.state)) onEnded(executionId);
-    else onCanceled(executionId);
+    this.tell(executionId, answer);
     for (const child of await listLiveChildren(pool, executionId)) await this.cancel(child, options);
     return answer;
+  }
+
+  /** Tells this process of a cancel that is committed. */
+  tell(executionId: string, { state }: CancelAnswer): void {
+    if (isEnded(state)) this.#options.onEnded(executionId);
+    else this.#options.onCanceled(executionId);
   }
 
   async retry(executionId: string, options: OperatorOptions): Promise<RetryAnswer> {

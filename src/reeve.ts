@@ -370,7 +370,7 @@ export class Reeve implements Execute {
     const targets = new Targets(this.options.tasks, this.options.executors, this.options.schedules);
     const firing = dataSourceFiring({ scheduler, targets, writes, control }, nudges, this.options);
     const parts = { pool, heartbeatPool, broker, relay, tasks, resources, writes, scheduler, starts };
-    const recovery = new Recovery({ pool, logger, options: this.options, starts });
+    const recovery = new Recovery({ ...parts, control, logger, options: this.options });
     this.#started = { id, ...parts, control, targets, firing, recovery };
     return this.#started;
   }

@@ -34,19 +34,19 @@ export async function cancelExecution(
   return pool.transaction((connection) => cancelWithin(connection, writes, executionId, options));
 }
 
-/** The same in a transaction that holds no lock yet but that of a schedule. */
+/** The same in a transaction that holds no lock yet but that of a schedule; with another error than EXECUTION_CANCELED. */
 export async function cancelWithin(
   connection: Connection,
   writes: ResourceWrites,
   executionId: string,
-  options: OperatorOptions,
+  options: OperatorOptions & { readonly error?: StoredError },
 ): Promise<CancelAnswer> {
   const execution = await lockForOperator(connection, executionId);
   const { state, resourceType, resourceId } = execution;
   if (isEnded(state) || state === 'canceling') return { state };
   const resources = await listExecutionResources(connection, executionId);
   await writes.lock(connection, resources);
-  const error = canceledError(options);
+  const error = options.error ?? canceledError(options);
   await noteOperator(connection, 'cancel', { executionId, execution }, options);
   await requestCancel(connection, executionId, errorJson(error));
   if (state === 'failing') return { state };

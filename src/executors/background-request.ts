@@ -24,7 +24,7 @@ export interface TaskDraft {
 /** What is kept of a request that is to run once more. */
 export interface RememberedRequest {
   readonly input: JsonValue;
-  readonly options: Pick<ExecuteOptions, 'context' | 'weight' | 'priority'>;
+  readonly options: Pick<ExecuteOptions, 'context' | 'weight' | 'priority' | 'deadline'>;
 }
 
 interface BackgroundParts {
@@ -56,8 +56,12 @@ export class BackgroundRequest {
   get remembered(): JsonValue {
     const { request, options, input } = this.#parts;
     if (request.whenBusy !== 'runOnceMore') return null;
-    const { context, weight, priority } = options;
-    return { input, options: { context, weight, ...(priority === undefined ? {} : { priority }) } };
+    const { context, weight, priority, deadlineMs } = options;
+    const rest = {
+      ...(priority === undefined ? {} : { priority }),
+      ...(deadlineMs === null ? {} : { deadline: deadlineMs }),
+    };
+    return { input, options: { context, weight, ...rest } };
   }
 
   /** The rows that its start needs; runs no statement. */
@@ -87,6 +91,7 @@ export class BackgroundRequest {
       weight: options.weight,
       priority: options.priority ?? executor.priority,
       context: options.context,
+      deadlineMs: options.deadlineMs,
       parent: null,
     } as const;
     return { execution, steps, countdownMs: options.countdownMs };

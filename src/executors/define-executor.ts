@@ -1,4 +1,5 @@
 import type { ObjectLiteral } from 'typeorm';
+import { durationMs, type Duration } from '../core/duration.ts';
 import { problemsError } from '../core/errors.ts';
 import type { JsonValue } from '../core/json.ts';
 import { didYouMean } from '../core/nearest-name.ts';
@@ -8,7 +9,18 @@ import type { ResourceDefinition } from '../resources/define-resource.ts';
 import { schemaProblems, type InputOf, type OutputOf, type Schema } from '../tasks/standard-schema.ts';
 import type { ExecutorDefinition, ExecutorKind, ExecutorOptions, InvolvedResource } from './executor-definition.ts';
 
-const knownOptions = ['name', 'version', 'input', 'facts', 'plan', 'before', 'involves', 'transitions', 'priority'];
+const knownOptions = [
+  'name',
+  'version',
+  'input',
+  'facts',
+  'plan',
+  'before',
+  'involves',
+  'transitions',
+  'priority',
+  'deadline',
+];
 
 /**
  * Brings a new resource into being: `creation_scheduled → creating → ok | erred`. The row is inserted by the caller,
@@ -162,6 +174,7 @@ type LooseOptions = {
   readonly version?: number;
   readonly input?: Schema;
   readonly priority?: number;
+  readonly deadline?: Duration;
   readonly transitions?: OperationTransitions;
   readonly plan: unknown;
 } & Readonly<Record<string, unknown>>;
@@ -200,6 +213,7 @@ function executorDefinition<R, Input, Kind extends ExecutorKind>(
     inputSchema: loose.input,
     transitions,
     priority: loose.priority ?? 0,
+    deadlineMs: loose.deadline === undefined ? null : durationMs(loose.deadline, `deadline of executor "${name}"`),
     action: extra.action ?? '',
     actionDetails: extra.actionDetails,
     facts: loose['facts'],

@@ -139,6 +139,7 @@ export class ExecutionScheduler {
         weight: options.weight,
         priority: options.priority ?? executor.priority,
         context: options.context,
+        deadlineMs: options.deadlineMs ?? executor.deadlineMs,
         parent: request.parent ?? null,
       },
       resources: owned,

@@ -48,7 +48,7 @@ export async function startBackground(
     `WITH wanted AS MATERIALIZED (
        SELECT * FROM jsonb_to_recordset($1::jsonb) AS w(id uuid, executor text, executor_version integer, kind text,
          plan_hash text, input jsonb, facts jsonb, unique_key text, request_hash text, weight text, priority integer,
-         context jsonb, steps jsonb, step_count integer, remember jsonb, asked_again boolean, remembered_token uuid)
+         context jsonb, deadline_ms float8, steps jsonb, step_count integer, remember jsonb, asked_again boolean, remembered_token uuid)
        ORDER BY unique_key
      ), live AS MATERIALIZED (
        SELECT e.id, e.unique_key FROM ${schema}.execution AS e JOIN wanted USING (unique_key) WHERE e.active
@@ -57,9 +57,10 @@ export async function startBackground(
        WHERE w.remembered_token IS NULL OR w.remembered_token = m.token
      ), begun AS (
        INSERT INTO ${schema}.execution (id, executor, executor_version, kind, plan_hash, input, facts, state,
-         unique_key, request_hash, weight, priority, context, created_at)
+         unique_key, request_hash, weight, priority, context, created_at, deadline_at)
        SELECT w.id, w.executor, w.executor_version, w.kind, w.plan_hash, coalesce(w.input, 'null'), w.facts, 'running',
-         w.unique_key, w.request_hash, w.weight, w.priority, w.context, ${schema}.clock()
+         w.unique_key, w.request_hash, w.weight, w.priority, w.context, ${schema}.clock(),
+         ${schema}.clock() + w.deadline_ms * interval '1 millisecond'
        FROM (SELECT set_config('lock_timeout', $2, true)) AS timeout, wanted AS w
        WHERE NOT EXISTS (SELECT 1 FROM live WHERE live.unique_key = w.unique_key) ORDER BY w.unique_key
        ON CONFLICT DO NOTHING RETURNING id, unique_key
@@ -108,6 +109,7 @@ function wantedRow({ execution, steps, countdownMs, ...run }: WantedRun): object
     weight: execution.weight,
     priority: execution.priority,
     context: execution.context,
+    deadline_ms: execution.deadlineMs,
     steps: stepRows({ steps, countdownMs }),
     step_count: steps.length,
     remember: run.remember,
