@@ -7,6 +7,7 @@ import type { LedgerPool } from './executions/ledger-pool.ts';
 import { cancelWithin } from './executions/cancel-execution.ts';
 import { managerConnection } from './executions/manager-connection.ts';
 import type { ExecutionScheduler } from './executors/execution-scheduler.ts';
+import { startBackground } from './executions/sql/start-background.ts';
 import { isEnded } from './executions/states.ts';
 import type { ResourceWrites } from './executions/resource-writes.ts';
 import type { CommitNudge } from './reeve-commit-nudge.ts';
@@ -43,6 +44,7 @@ export function dataSourceFiring(
         const connection = managerConnection(manager, options.schema);
         return work({
           connection,
+          startAll: (wanted) => startBackground(connection, wanted, options.lockTimeoutMs),
           async cancel(executionId, reason) {
             const { state } = await cancelWithin(connection, writes, executionId, reason);
             canceled.push(executionId);
@@ -59,6 +61,11 @@ export function dataSourceFiring(
       // What is committed is told to the running steps of this process, and to children.
       for (const executionId of canceled) await control.cancel(executionId, {});
       return result;
+    },
+    async draft(ref, input) {
+      const request = executeRequest(targets.find(ref), [input === null ? undefined : input], options);
+      const task = await scheduler.taskRequest(request);
+      return { ...(await task.run()), remember: task.remembered, askedAgain: false, rememberedToken: null };
     },
   };
 }

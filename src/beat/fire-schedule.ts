@@ -1,7 +1,7 @@
 import { isReeveError } from '../core/errors.ts';
 import { storeError, type StoredError } from '../core/stored-error.ts';
 import { isConflictError, isConnectionError } from '../executions/sql-state.ts';
-import { advanceSchedule } from '../executions/sql/advance-schedule.ts';
+import { advanceSchedules } from '../executions/sql/advance-schedules.ts';
 import { claimDueSchedule, type KnownToBeat } from '../executions/sql/claim-due-schedule.ts';
 import { claimWaitingSchedule } from '../executions/sql/claim-waiting-schedule.ts';
 import { listLiveRuns } from '../executions/sql/list-live-runs.ts';
@@ -12,6 +12,7 @@ import type { Firing, FireScope } from './firing.ts';
 import { judgeDueTimes, type JudgedDueTimes } from './judge-due-times.ts';
 import type { ScheduleRules } from './schedule-rules.ts';
 import { rulesOf } from './stored-schedule.ts';
+import { refusedReason } from './verdict-text.ts';
 
 /** What was done with one schedule. */
 export interface FireReport {
@@ -52,14 +53,10 @@ export async function fireWaitingSchedule(firing: Firing, known: KnownToBeat): P
       claimed(row);
       const fire = await start(scope, row, row.waiting_due_at, 'fired');
       const waited = fire.verdict === 'fired' ? { ...fire, reason: 'waited for the end of the run before' } : fire;
-      await recordFires(scope.connection, row.id, [waited]);
-      await advanceSchedule(scope.connection, {
-        id: row.id,
-        nextDueAt: row.next_due_at,
-        lastDueAt: row.last_due_at,
-        waitingDueAt: null,
-        started: startedIn([waited]),
-      });
+      await recordFires(scope.connection, [{ ...waited, scheduleId: row.id }]);
+      const { id, next_due_at: nextDueAt, last_due_at: lastDueAt } = row;
+      const started = startedIn([waited]);
+      await advanceSchedules(scope.connection, [{ id, nextDueAt, lastDueAt, waitingDueAt: null, started }]);
       return { name: row.name, fires: [waited] };
     }),
   );
@@ -128,12 +125,16 @@ async function fireJudged(
       fires.push({ dueAt, verdict: 'skipped', reason: `execution ${live} still runs${also}`, executionId: null });
     }
   }
-  await recordFires(scope.connection, row.id, fires);
+  const { id } = row;
+  await recordFires(
+    scope.connection,
+    fires.map((fire) => ({ ...fire, scheduleId: id })),
+  );
   const nextDueAt = judged.next === undefined || isOver() ? null : new Date(judged.next);
   const last = Math.max(fires.at(-1)?.dueAt.getTime() ?? 0, row.last_due_at?.getTime() ?? 0);
   const lastDueAt = last === 0 ? null : new Date(last);
   const started = startedIn(fires);
-  await advanceSchedule(scope.connection, { id: row.id, nextDueAt, lastDueAt, waitingDueAt: waiting, started });
+  await advanceSchedules(scope.connection, [{ id, nextDueAt, lastDueAt, waitingDueAt: waiting, started }]);
   return { name: row.name, fires };
 }
 
@@ -168,9 +169,7 @@ async function start(
   try {
     const { executionId, created, onceMore } = await scope.start(target, row.input);
     if (created) return { dueAt, verdict, reason: null, executionId };
-    const also = onceMore === true ? '; it runs once more after it' : '';
-    const reason = `execution ${executionId} with the same key is alive${also}`;
-    return { dueAt, verdict: 'skipped', reason, executionId };
+    return { dueAt, verdict: 'skipped', reason: refusedReason(executionId, onceMore === true), executionId };
   } catch (error) {
     if (isConnectionError(error) || isConflictError(error)) throw error;
     const { message } = storeError(error);

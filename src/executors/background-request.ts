@@ -30,7 +30,7 @@ export interface RememberedRequest {
 interface BackgroundParts {
   readonly request: { readonly executor: ExecutorDefinition; readonly whenBusy?: WhenBusy };
   readonly options: ResolvedExecuteOptions;
-  readonly uniqueKey: string;
+  readonly uniqueKey: string | null;
   readonly input: JsonValue;
   readonly draft: (input: JsonValue) => Promise<TaskDraft>;
 }
@@ -43,8 +43,9 @@ export class BackgroundRequest {
     this.#parts = parts;
   }
 
+  /** Empty for a task that is no background task. */
   get uniqueKey(): string {
-    return this.#parts.uniqueKey;
+    return this.#parts.uniqueKey ?? '';
   }
 
   /** A repeated request must get the execution that it got before, so it is answered in a transaction. */
@@ -66,7 +67,7 @@ export class BackgroundRequest {
 
   /** The rows that its start needs; runs no statement. */
   async run(): Promise<{
-    readonly execution: NewExecution & { readonly uniqueKey: string };
+    readonly execution: NewExecution;
     readonly steps: readonly StepDraft[];
     readonly countdownMs: number;
   }> {
@@ -77,7 +78,7 @@ export class BackgroundRequest {
       id: newId(),
       executor: executor.name,
       executorVersion: executor.version,
-      kind: 'background',
+      kind: uniqueKey === null ? 'task' : 'background',
       planHash,
       resourceType: null,
       resourceId: null,

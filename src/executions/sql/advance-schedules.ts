@@ -9,11 +9,20 @@ export interface ScheduleAdvance {
   readonly started: number;
 }
 
-/** Moves a schedule on to its next due time. By primary key; the caller holds its lock. */
-export async function advanceSchedule(connection: Connection, advance: ScheduleAdvance): Promise<void> {
+/** Moves schedules on to their next due times, in one statement. By primary key; the caller holds their locks. */
+export async function advanceSchedules(connection: Connection, advances: readonly ScheduleAdvance[]): Promise<void> {
   await connection.query(
-    `UPDATE ${connection.schema}.schedule
-     SET next_due_at = $2, last_due_at = $3, waiting_due_at = $4, runs = runs + $5 WHERE id = $1`,
-    [advance.id, advance.nextDueAt, advance.lastDueAt, advance.waitingDueAt, advance.started],
+    `UPDATE ${connection.schema}.schedule AS s
+     SET next_due_at = a.next, last_due_at = a.last, waiting_due_at = a.waiting, runs = s.runs + a.started
+     FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[], $5::integer[])
+       AS a(id, next, last, waiting, started)
+     WHERE s.id = a.id`,
+    [
+      advances.map(({ id }) => id),
+      advances.map(({ nextDueAt }) => nextDueAt),
+      advances.map(({ lastDueAt }) => lastDueAt),
+      advances.map(({ waitingDueAt }) => waitingDueAt),
+      advances.map(({ started }) => started),
+    ],
   );
 }

@@ -4,10 +4,10 @@ import type { StepDraft } from '../step-plan.ts';
 import type { NewExecution } from './insert-execution.ts';
 import { insertStepsSql, stepRows } from './insert-steps.ts';
 
-/** One background task that is to be started, unless one with its key is alive. */
+/** One task that is to be started, unless it has a key and one with it is alive. */
 export interface WantedRun {
-  /** Without resource, parent and idempotency key, and with a unique key. */
-  readonly execution: NewExecution & { readonly uniqueKey: string };
+  /** Without resource, parent and idempotency key. */
+  readonly execution: NewExecution;
   readonly steps: readonly StepDraft[];
   readonly countdownMs: number;
   /** What to remember where one is alive, as JSON; null where a refusal is all. */
@@ -19,15 +19,17 @@ export interface WantedRun {
 }
 
 export interface RunAnswer {
-  readonly unique_key: string;
+  /** The id that the execution was to have. */
+  readonly wanted_id: string;
+  readonly unique_key: string | null;
   /** Null when a rival with the same key committed while the statement waited for it: ask again. */
   readonly id: string | null;
   readonly created: boolean;
 }
 
 /**
- * Starts background tasks, or answers the live execution of each key, in one statement: executions, steps, events, and
- * what is remembered or taken of one more run. At most one for each key may be given.
+ * Starts tasks, or answers the live execution of each key, in one statement: executions, steps, events, and
+ * what is remembered or taken of one more run. Of several with the same key one is started, and the others get no answer.
  *
  * Waits for rivals' open transactions with one of the keys, up to the lock timeout that is given (55P03). Reads and
  * locks by the partial unique index on live keys and the primary key of `remembered_run`, sorted by key.
@@ -37,6 +39,7 @@ export async function startBackground(
   wanted: readonly WantedRun[],
   lockTimeoutMs: number,
 ): Promise<RunAnswer[]> {
+  if (wanted.length === 0) return [];
   const { schema } = connection;
   const steps = insertStepsSql(schema, {
     execution: 'begun.id',
@@ -88,7 +91,7 @@ export async function startBackground(
        ON CONFLICT (unique_key) DO UPDATE SET request = excluded.request, token = excluded.token,
          asked_at = excluded.asked_at, times = m.times + 1
      )
-     SELECT w.unique_key, coalesce(begun.id, live.id) AS id, begun.id IS NOT NULL AS created
+     SELECT w.id AS wanted_id, w.unique_key, coalesce(begun.id, live.id) AS id, begun.id IS NOT NULL AS created
      FROM wanted AS w LEFT JOIN begun ON begun.id = w.id LEFT JOIN live ON live.unique_key = w.unique_key`,
     [JSON.stringify(wanted.map((run) => wantedRow(run))), `${lockTimeoutMs}ms`],
   );
