@@ -21,7 +21,7 @@ const owners = {
   bullmq: ['queues/', 'workers/'],
   ioredis: ['queues/', 'workers/'],
   pg: ['executions/', 'resources/', 'backends/', 'embedded/', 'queues/'],
-  typeorm: ['executions/', 'resources/', 'executors/', 'cli/', 'reeve'],
+  typeorm: ['executions/', 'resources/', 'executors/', 'cli/', 'testing/', 'reeve'],
   commander: ['cli/'],
   'cli-table3': ['cli/'],
   'cron-parser': ['beat/'],

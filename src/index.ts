@@ -35,7 +35,10 @@ export type { Signature, TaskDefinition } from './tasks/define-task.ts';
 export { defineListPullTask, definePullTask } from './tasks/define-pull-task.ts';
 export type { ListPullResult, ObservedFields, PullResult, PullTask } from './tasks/define-pull-task.ts';
 export type { TaskContext } from './tasks/task-context.ts';
+export type { Hold } from './tasks/hold.ts';
 export type { Plan } from './tasks/plan.ts';
+export { defineThrottle } from './tasks/define-throttle.ts';
+export type { ThrottleDefinition, ThrottleOptions } from './tasks/define-throttle.ts';
 
 export {
   defineActionExecutor,
@@ -43,9 +46,11 @@ export {
   defineDeleteExecutor,
   defineExecutor,
   defineUpdateExecutor,
-  involve,
 } from './executors/define-executor.ts';
-export type { ExecutorDefinition } from './executors/executor-definition.ts';
+export { involve, rule } from './executors/other-resources.ts';
+export { cleanup, defineCleanupExecutor } from './executors/define-cleanup-executor.ts';
+export type { CleanupKind, CleanupOptions } from './executors/define-cleanup-executor.ts';
+export type { ExecutorDefinition, StateRule } from './executors/executor-definition.ts';
 export type { ExecuteOptions } from './executors/execute-options.ts';
 export { chain } from './executors/task-executor.ts';
 export type { Chain } from './executors/task-executor.ts';
@@ -72,7 +77,9 @@ export type { AttemptView, ExecutionView, StepView } from './executions/read-exe
 export type { Scheduled } from './executions/schedule-execution.ts';
 export { ledgerEntities } from './executions/ledger-entities.ts';
 export { reeveMigrations } from './executions/migrations/all-migrations.ts';
+export type { SetThrottleOptions, Throttles } from './reeve-throttles.ts';
+export type { ThrottleView } from './executions/sql/list-throttles.ts';
 export type { MarkFilter, ResourceMark } from './executions/sql/list-marks.ts';
 export type { Leak } from './executions/sql/list-leaks.ts';
-export type { Violation } from './executions/invariants.ts';
+export type { Violation } from './executions/invariant-check.ts';
 export type { QueueStatus, ReeveStatus, WorkerStatus } from './executions/read-status.ts';

@@ -8,6 +8,7 @@ import { cancelWithin } from './executions/cancel-execution.ts';
 import { managerConnection } from './executions/manager-connection.ts';
 import type { ExecutionScheduler } from './executors/execution-scheduler.ts';
 import { startBackground } from './executions/sql/start-background.ts';
+import { LinesGrew } from './executions/permits.ts';
 import { isEnded } from './executions/states.ts';
 import type { ResourceWrites } from './executions/resource-writes.ts';
 import type { CommitNudge } from './reeve-commit-nudge.ts';
@@ -22,6 +23,7 @@ export interface BeatHandle {
 }
 
 const lanes = 4;
+const maxTries = 20;
 
 interface FiringParts {
   readonly scheduler: ExecutionScheduler;
@@ -36,31 +38,41 @@ export function dataSourceFiring(
   nudges: CommitNudge,
   options: ResolvedOptions,
 ): Firing {
+  const once: Firing['transaction'] = async (work) => {
+    const canceled: string[] = [];
+    const result = await options.dataSource.transaction(async (manager) => {
+      nudges.watch(manager);
+      const connection = managerConnection(manager, options.schema);
+      return work({
+        connection,
+        startAll: (wanted) => startBackground(connection, wanted, options.lockTimeoutMs),
+        async cancel(executionId, reason) {
+          const { state } = await cancelWithin(connection, writes, executionId, reason);
+          canceled.push(executionId);
+          return isEnded(state);
+        },
+        start(ref, input) {
+          const target = targets.find(ref);
+          const given = input === null ? undefined : input;
+          const rest = ref.resourceId === null ? [given] : [ref.resourceId, given];
+          return scheduler.schedule(manager, executeRequest(target, rest, options));
+        },
+      });
+    });
+    // What is committed is told to the running steps of this process, and to children.
+    for (const executionId of canceled) await control.cancel(executionId, {});
+    return result;
+  };
   return {
     async transaction(work) {
-      const canceled: string[] = [];
-      const result = await options.dataSource.transaction(async (manager) => {
-        nudges.watch(manager);
-        const connection = managerConnection(manager, options.schema);
-        return work({
-          connection,
-          startAll: (wanted) => startBackground(connection, wanted, options.lockTimeoutMs),
-          async cancel(executionId, reason) {
-            const { state } = await cancelWithin(connection, writes, executionId, reason);
-            canceled.push(executionId);
-            return isEnded(state);
-          },
-          start(ref, input) {
-            const target = targets.find(ref);
-            const given = input === null ? undefined : input;
-            const rest = ref.resourceId === null ? [given] : [ref.resourceId, given];
-            return scheduler.schedule(manager, executeRequest(target, rest, options));
-          },
-        });
-      });
-      // What is committed is told to the running steps of this process, and to children.
-      for (const executionId of canceled) await control.cancel(executionId, {});
-      return result;
+      for (let tries = 1; ; tries += 1) {
+        try {
+          return await once(work);
+        } catch (error) {
+          // A cancel found the execution in other lines than those that it had locked: all is done again.
+          if (!(error instanceof LinesGrew) || tries >= maxTries) throw error;
+        }
+      }
     },
     async draft(ref, input) {
       const request = executeRequest(targets.find(ref), [input === null ? undefined : input], options);

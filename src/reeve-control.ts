@@ -5,6 +5,7 @@ import type { OperatorOptions } from './executions/operator.ts';
 import { pauseExecution, resumeExecution } from './executions/pause-execution.ts';
 import { pauseQueue, resumeQueue, type QueuePause } from './executions/pause-queue.ts';
 import type { ResourceWrites } from './executions/resource-writes.ts';
+import { settleExecution } from './executions/settle-execution.ts';
 import { listLiveChildren } from './executions/sql/list-live-children.ts';
 import { isEnded } from './executions/states.ts';
 
@@ -26,13 +27,16 @@ export class Control {
     this.#options = options;
   }
 
-  /** Its children that have not ended are canceled after it. */
+  /** Its children that have not ended are canceled with it, and it ends after them. */
   async cancel(executionId: string, options: OperatorOptions): Promise<CancelAnswer> {
     const { pool, writes } = this.#options;
     const answer = await cancelExecution(pool, writes, executionId, options);
     this.tell(executionId, answer);
-    for (const child of await listLiveChildren(pool, executionId)) await this.cancel(child, options);
-    return answer;
+    const children = await listLiveChildren(pool, executionId);
+    for (const child of children) await this.cancel(child, options);
+    if (children.length === 0 || !(await settleExecution(pool, writes, executionId))) return answer;
+    this.#options.onEnded(executionId);
+    return { state: answer.state === 'canceling' ? 'canceled' : 'failed' };
   }
 
   /** Tells this process of a cancel that is committed. */

@@ -1,6 +1,7 @@
 import type { ObjectLiteral } from 'typeorm';
 import { ReeveError } from './core/errors.ts';
 import { didYouMean } from './core/nearest-name.ts';
+import type { ExecutionOutcome } from './executions/await-execution.ts';
 import type { Scheduled } from './executions/schedule-execution.ts';
 import type { ExecuteOptions } from './executors/execute-options.ts';
 import type { ExecuteRequest } from './executors/execution-scheduler.ts';
@@ -47,6 +48,33 @@ export interface Execute {
   ): Promise<Scheduled>;
   /** A signature or a chain of them. */
   execute(target: Signature | Chain, options?: Omit<ExecuteOptions, 'changed'>): Promise<Scheduled>;
+}
+
+/**
+ * Starts an operation and runs it in this process until it has ended, one step after another, without a worker: for
+ * scripts. It is the same engine with the same rows; only nothing runs side by side, and delays are waited out.
+ *
+ * It throws what `execute` throws, and RESULT_TIMEOUT after an hour; a failure of the operation is an answer.
+ */
+export interface ExecuteInline {
+  /** On a resource: the object, or its id. */
+  executeInline<R extends ObjectLiteral, Input, Kind extends ExecutorKind>(
+    executor: ExecutorDefinition<R, Input, Kind>,
+    resource: NoInfer<R> | string,
+    ...rest: InputRest<Input, OptionsOf<R, Kind>>
+  ): Promise<ExecutionOutcome>;
+  /** An executor without a resource. */
+  executeInline<Input>(
+    executor: ExecutorDefinition<null, Input, 'plain'>,
+    ...rest: InputRest<Input, Omit<ExecuteOptions, 'changed'>>
+  ): Promise<ExecutionOutcome>;
+  /** A bare task or background task, as an execution of one step. */
+  executeInline<Input, Result>(
+    task: TaskDefinition<Input, Result>,
+    ...rest: InputRest<Input, Omit<ExecuteOptions, 'changed'>>
+  ): Promise<ExecutionOutcome>;
+  /** A signature or a chain of them. */
+  executeInline(target: Signature | Chain, options?: Omit<ExecuteOptions, 'changed'>): Promise<ExecutionOutcome>;
 }
 
 type Target = ExecutorDefinition | TaskDefinition<never> | Signature | Chain;

@@ -119,7 +119,9 @@ export function parseOptions(options: ReeveOptions): ResolvedOptions {
     ...schedules.flatMap(({ name, target }) => scheduleProblems(name, target, { executors, tasks })),
     ...tasks.filter((task) => !Object.hasOwn(queues, task.queue)).map((task) => unknownQueue(task, queues)),
     ...tasks.flatMap((task) => unregisteredStarts(task, tasks)),
-    ...executors.flatMap((executor) => registrationProblems(executor, { queues: Object.keys(queues), tasks })),
+    ...executors.flatMap((executor) =>
+      registrationProblems(executor, { queues: Object.keys(queues), tasks, executors }),
+    ),
   );
   if (options.dataSource?.options?.type !== 'postgres') {
     problems.push('dataSource is missing or not of type "postgres"; pass a TypeORM DataSource');

@@ -52,7 +52,7 @@ export class Recovery {
         writes,
         logger,
         intervalMs: options.timing.dueMs,
-        onCanceled: (executionId, answer) => control.tell(executionId, answer),
+        onCanceled: (executionId) => control.cancel(executionId, { by: 'reeve', reason: 'deadline' }),
       }),
       new RetentionLoop(pool, options.retention, logger),
       new StuckCheck({ connection: pool, resources: resources.checks(), logger, intervalMs: stuckIntervalMs }),

@@ -2,12 +2,12 @@ import { problemsError } from './core/errors.ts';
 import type { Logger } from './core/logging.ts';
 import { didYouMean } from './core/nearest-name.ts';
 import type { FinishAnswer } from './executions/finish-step.ts';
-import { ChildStarter } from './executors/child-starter.ts';
 import type { ExecutionScheduler } from './executors/execution-scheduler.ts';
-import { GatePredicates } from './executors/gate-predicates.ts';
-import { retryExecution } from './executions/retry-execution.ts';
 import { Reconciler } from './queues/reconciler.ts';
 import type { Relay } from './queues/relay.ts';
+import type { ClaimedStep } from './executions/claimed-step.ts';
+import { EndingLoop } from './workers/ending-loop.ts';
+import { runnerParts } from './reeve-runner.ts';
 import { DueLoop } from './workers/due-loop.ts';
 import { Reaper } from './workers/reaper.ts';
 import { WorkerPool, type WorkerPoolOptions } from './workers/worker-pool.ts';
@@ -33,7 +33,7 @@ export interface StartWorkerOptions {
 
 export interface WorkerServiceOptions extends Omit<
   WorkerPoolOptions,
-  'queues' | 'timing' | 'version' | 'limits' | 'gates' | 'children' | 'onFinished' | 'startAll'
+  'queues' | 'timing' | 'version' | 'limits' | 'functions' | 'children' | 'onFinished' | 'startAll'
 > {
   readonly relay: Relay;
   readonly scheduler: ExecutionScheduler;
@@ -41,6 +41,8 @@ export interface WorkerServiceOptions extends Omit<
   readonly options: ResolvedOptions;
   readonly logger: Logger;
   readonly onEnded: (executionId: string) => void;
+  /** Cancels a child whose parent has failed. */
+  readonly cancel: (executionId: string) => Promise<void>;
 }
 
 /**
@@ -51,6 +53,7 @@ export class WorkerService {
   readonly #options: WorkerServiceOptions;
   readonly #due: DueLoop;
   readonly #reaper: Reaper;
+  readonly #endings: EndingLoop;
   readonly #reconciler: Reconciler;
   readonly #pools = new Set<WorkerPool>();
 
@@ -59,7 +62,7 @@ export class WorkerService {
     const { pool, writes, broker, logger } = options;
     const { timing, queues } = options.options;
     const nudge = (): void => options.relay.nudge();
-    this.#due = new DueLoop({ connection: pool, logger, intervalMs: timing.dueMs, nudge });
+    this.#due = new DueLoop({ pool, logger, intervalMs: timing.dueMs, nudge });
     this.#reaper = new Reaper({
       pool,
       writes,
@@ -68,6 +71,14 @@ export class WorkerService {
       leaseMs: timing.leaseMs,
       maxCrashes: timing.maxCrashes,
       nudge: () => this.#due.wake(),
+    });
+    this.#endings = new EndingLoop({
+      pool,
+      writes,
+      logger,
+      intervalMs: timing.reaperMs,
+      cancel: (id) => options.cancel(id),
+      onEnded: options.onEnded,
     });
     this.#reconciler = new Reconciler({
       connection: pool,
@@ -86,29 +97,17 @@ export class WorkerService {
     const queues = chosenQueues(wanted, options.queues);
     const pool = new WorkerPool({
       ...this.#options,
+      ...runnerParts(this.#options, options),
       queues,
-      startAll: (task, inputs, context) => this.#options.starts.all(task, inputs, context),
       timing: options.timing,
-      limits: options.limits,
-      gates: new GatePredicates(options.executors, options.limits),
-      children: new ChildStarter(
-        options.executors,
-        this.#options.scheduler,
-        options.dataSource,
-        async (executionId) => {
-          await retryExecution(this.#options.pool, this.#options.writes, executionId, {
-            by: 'reeve',
-            reason: 'its parent is retried',
-          });
-        },
-      ),
       version: packageVersion(),
-      onFinished: (answer, step) => this.#finished(answer, step.executionId),
+      onFinished: (answer, step) => this.#finished(answer, step),
     });
     this.#pools.add(pool);
     relay.start();
     this.#due.start();
     this.#reaper.start();
+    this.#endings.start();
     this.#reconciler.start();
     await pool.start();
     return {
@@ -125,14 +124,15 @@ export class WorkerService {
     for (const pool of this.#pools) pool.cancel(executionId);
   }
 
-  /** Looks at what is due now. */
+  /** Looks at what is due, and at what is ending, now. */
   wake(): void {
     this.#due.wake();
+    this.#endings.wake();
   }
 
   async stop(): Promise<void> {
     await Promise.all([...this.#pools].map((pool) => this.#stopPool(pool)));
-    await Promise.all([this.#due.stop(), this.#reaper.stop(), this.#reconciler.stop()]);
+    await Promise.all([this.#due.stop(), this.#reaper.stop(), this.#endings.stop(), this.#reconciler.stop()]);
   }
 
   async #stopPool(pool: WorkerPool): Promise<number> {
@@ -141,9 +141,10 @@ export class WorkerService {
     return left;
   }
 
-  #finished(answer: FinishAnswer, executionId: string): void {
+  #finished(answer: FinishAnswer, { executionId, parentId }: ClaimedStep): void {
     if (answer.kind !== 'finished') return;
-    if (answer.ready.length > 0) this.#options.relay.nudge();
+    if (answer.ending === true || (parentId !== null && answer.executionEnded !== undefined)) this.#endings.wake();
+    if (answer.ready.length > 0 || answer.waits === true) this.#options.relay.nudge();
     if (['retry', 'again', 'crashed', 'released'].includes(answer.outcome.kind)) this.#due.wake();
     else if (answer.ready.length === 0 && answer.executionEnded === undefined) this.#due.wake();
     if (answer.executionEnded === undefined) return;

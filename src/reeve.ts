@@ -1,8 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import type { EntityManager } from 'typeorm';
-import type { Firing } from './beat/firing.ts';
 import { Schedules } from './beat/schedules.ts';
-import { Targets } from './beat/targets.ts';
 import { durationMs, type Duration } from './core/duration.ts';
 import { ReeveError } from './core/errors.ts';
 import { isUuid } from './core/ids.ts';
@@ -16,8 +14,9 @@ import {
   type ExecutionOutcome,
 } from './executions/await-execution.ts';
 import { explainExecution, explainResource, type Explanation } from './executions/explain.ts';
-import { checkInvariants, type Violation } from './executions/invariants.ts';
-import { LedgerPool, poolConfigOf } from './executions/ledger-pool.ts';
+import type { Violation } from './executions/invariant-check.ts';
+import { checkInvariants } from './executions/invariants.ts';
+import { poolConfigOf } from './executions/ledger-pool.ts';
 import { migrateLedger } from './executions/migrate-ledger.ts';
 import {
   listExecutions,
@@ -35,40 +34,17 @@ import { listLeaks, type Leak } from './executions/sql/list-leaks.ts';
 import { listMarks, type MarkFilter, type ResourceMark } from './executions/sql/list-marks.ts';
 import { resolveLeak } from './executions/sql/resolve-leak.ts';
 import { listOperations, type OperationView } from './executions/sql/list-operations.ts';
-import type { ExecutionScheduler } from './executors/execution-scheduler.ts';
-import { TaskRegistry } from './executors/task-registry.ts';
-import { Broker, migrateBroker } from './queues/broker.ts';
-import { Relay } from './queues/relay.ts';
-import { ResourceRegistry } from './resources/resource-registry.ts';
-import { ResourceStore } from './resources/resource-store.ts';
-import { Control } from './reeve-control.ts';
-import { BeatRunner, dataSourceFiring, type BeatHandle } from './reeve-beat.ts';
+import { migrateBroker } from './queues/broker.ts';
+import { BeatRunner, type BeatHandle } from './reeve-beat.ts';
 import { CommitNudge } from './reeve-commit-nudge.ts';
-import type { Execute } from './reeve-execute.ts';
+import type { Execute, ExecuteInline } from './reeve-execute.ts';
+import { inlineTimeoutMs, runInline } from './reeve-inline.ts';
 import { parseOptions, type ReeveOptions, type ResolvedOptions } from './reeve-options.ts';
-import { checkSearchPath, ledgerError, prepareLedger } from './reeve-ledger.ts';
+import { ledgerError } from './reeve-ledger.ts';
 import { readStatus, type ReeveStatus } from './executions/read-status.ts';
-import { Recovery } from './reeve-recovery.ts';
-import { Starts } from './reeve-starts.ts';
+import { makeEngine, type Engine } from './reeve-engine.ts';
+import { Throttles } from './reeve-throttles.ts';
 import { WorkerService, type StartWorkerOptions, type WorkerHandle } from './reeve-worker.ts';
-
-/** What is made once the database is reachable. */
-interface Engine {
-  readonly id: string;
-  readonly pool: LedgerPool;
-  readonly heartbeatPool: LedgerPool;
-  readonly broker: Broker;
-  readonly relay: Relay;
-  readonly tasks: TaskRegistry;
-  readonly resources: ResourceRegistry;
-  readonly writes: ResourceStore;
-  readonly scheduler: ExecutionScheduler;
-  readonly starts: Starts;
-  readonly control: Control;
-  readonly targets: Targets;
-  readonly firing: Firing;
-  readonly recovery: Recovery;
-}
 
 /** An execution with its steps, and what operators did with it. */
 export interface ExecutionDetails extends ExecutionView {
@@ -80,7 +56,7 @@ export interface ExecutionDetails extends ExecutionView {
  * The engine of one application: starts executions, runs workers, tells what happened. Made by {@link defineReeve};
  * connects on first use, and must be closed.
  */
-export class Reeve implements Execute {
+export class Reeve implements Execute, ExecuteInline {
   readonly options: ResolvedOptions;
   readonly #logger: Logger;
   readonly #events = new EventEmitter().setMaxListeners(0);
@@ -92,14 +68,23 @@ export class Reeve implements Execute {
   #closed: Promise<void> | undefined;
 
   readonly execute: Execute['execute'];
+  readonly executeInline: ExecuteInline['executeInline'];
+  /** Throttles at run time: list, set, reset. */
+  readonly throttles: Throttles;
   /** Schedules at run time: list, create, edit, pause, explain … */
   readonly schedules: Schedules;
 
   constructor(options: ReeveOptions) {
     this.options = parseOptions(options);
     this.#logger = this.options.logger ?? createLogger(this.options.logLevel);
+    this.throttles = new Throttles(() => this.#connect());
     this.schedules = new Schedules(async () => ({ ...(await this.#connect()), changed: () => this.#beats.wake() }));
     this.execute = (target: unknown, ...rest: unknown[]) => this.#executeAlone(target, rest);
+    this.executeInline = async (target: unknown, ...rest: unknown[]) => {
+      const engine = await this.#connect();
+      const { executionId } = await this.#executeAlone(target, rest);
+      return runInline(engine, this.options, this.#logger, { executionId, timeoutMs: inlineTimeoutMs });
+    };
   }
 
   /**
@@ -135,6 +120,9 @@ export class Reeve implements Execute {
       options: this.options,
       logger: this.#logger,
       onEnded: (executionId) => this.#ended(executionId),
+      cancel: async (executionId) => {
+        await engine.control.cancel(executionId, { by: 'reeve', reason: 'its parent has ended badly' });
+      },
     });
     engine.recovery.start();
     return this.#workers.start(options);
@@ -262,7 +250,7 @@ export class Reeve implements Execute {
   async why(target: string): Promise<Explanation> {
     const { pool, writes } = await this.#connect();
     const [type = '', ...id] = target.split('/');
-    if (id.length === 0) return explainExecution(pool, target);
+    if (id.length === 0) return explainExecution(pool, writes, target);
     return explainResource(pool, writes, { type, id: id.join('/') });
   }
 
@@ -340,38 +328,12 @@ export class Reeve implements Execute {
   }
 
   async #makeEngine(): Promise<Engine> {
-    const { dataSource, schema, poolSize, queues, redis, brokerSchema, timing } = this.options;
-    if (!dataSource.isInitialized) await dataSource.initialize();
-    const logger = this.#logger;
-    const resources = new ResourceRegistry(dataSource, this.options.resources);
-    const writes = new ResourceStore(resources);
-    const tasks = new TaskRegistry(this.options.tasks);
-    const postgres = poolConfigOf(dataSource);
-    const pool = new LedgerPool({ ...postgres, max: poolSize }, schema, logger);
-    const id = await prepareLedger(pool, Object.keys(queues));
-    await checkSearchPath(dataSource, pool);
-    const heartbeatPool = new LedgerPool({ ...postgres, max: 2 }, schema, logger);
-    const broker = new Broker({ redisUrl: redis, postgres, brokerSchema, engineId: id, logger });
-    const relay = new Relay({ connection: pool, broker, engineId: id, logger, intervalMs: timing.relayMs });
-    const nudges = this.#nudges;
-    const nudge = (): void => relay.nudge();
-    const starts = new Starts({ pool, resources, writes, tasks, options: this.options, nudges, nudge });
-    const { scheduler } = starts;
-    const control = new Control({
-      pool,
-      writes,
+    this.#started = await makeEngine(this.options, this.#logger, {
+      nudges: this.#nudges,
       onCanceled: (executionId) => this.#workers?.cancel(executionId),
       onEnded: (executionId) => this.#ended(executionId),
-      nudge: () => {
-        relay.nudge();
-        this.#workers?.wake();
-      },
+      onDue: () => this.#workers?.wake(),
     });
-    const targets = new Targets(this.options.tasks, this.options.executors, this.options.schedules);
-    const firing = dataSourceFiring({ scheduler, targets, writes, control }, nudges, this.options);
-    const parts = { pool, heartbeatPool, broker, relay, tasks, resources, writes, scheduler, starts };
-    const recovery = new Recovery({ ...parts, control, logger, options: this.options });
-    this.#started = { id, ...parts, control, targets, firing, recovery };
     return this.#started;
   }
 

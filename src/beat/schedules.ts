@@ -25,7 +25,8 @@ import type { Targets } from './targets.ts';
 
 /** What is needed of an engine that is connected. */
 export interface ScheduleEngine {
-  readonly pool: LedgerPool;
+  /** The engine's pool, or a caller's open transaction. */
+  readonly pool: Connection & Pick<LedgerPool, 'transaction'>;
   readonly firing: Firing;
   readonly targets: Targets;
   /** Tells the beat of this process, if it has one, that something has changed. */

@@ -16,6 +16,7 @@ import {
 } from './commands/operate.ts';
 import { addScheduleCommand } from './commands/schedule.ts';
 import { addStatusCommand } from './commands/status.ts';
+import { addThrottleCommand } from './commands/throttle.ts';
 import { addWhyCommand } from './commands/why.ts';
 import { addWorkerCommand } from './commands/worker.ts';
 import { addGlobalOptions, applyGlobalOptions, globalOptions, type GlobalOptions } from './global-options.ts';
@@ -48,7 +49,8 @@ Examples:
   $ reeve executions show 0198d2c4            steps, attempts and errors of one execution
   $ reeve why 0198d2c4                        what it waits for
   $ reeve retry 0198d2c4                      let it go on where it failed
-  $ reeve control pause heavy                 hold a queue`,
+  $ reeve control pause heavy                 hold a queue
+  $ reeve throttle set provision:eu 10        raise a limit while work is under way`,
     )
     .hook('preAction', (_program, command) => {
       const options = globalOptions(command);
@@ -66,6 +68,7 @@ Examples:
     addLeaksCommand,
     addScheduleCommand,
     addStatusCommand,
+    addThrottleCommand,
     addWhyCommand,
     addRevokeCommand,
     addRetryCommand,

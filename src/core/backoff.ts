@@ -9,7 +9,7 @@ export interface RetryOptions {
   readonly backoff?: 'exponential' | 'fixed' | 'linear';
   /** The wait before the second attempt. Default `1s`. */
   readonly delay?: Duration;
-  /** The longest wait. Default `5m`. */
+  /** The longest wait. Default `5m`, or `delay` where that is longer. */
   readonly maxDelay?: Duration;
   /** The share of the wait that is random, from 0 to 1, so that many failures do not come back at once. Default 0.2. */
   readonly jitter?: number;
@@ -38,13 +38,15 @@ const RETRY_DEFAULTS: RetryPolicy = Object.freeze({
 
 export function parseRetry(options: RetryOptions | undefined, subject: string): RetryPolicy {
   if (options === undefined) return RETRY_DEFAULTS;
+  const delayMs =
+    options.delay === undefined ? RETRY_DEFAULTS.delayMs : durationMs(options.delay, `${subject}.retry.delay`);
   const policy: RetryPolicy = {
     attempts: options.attempts ?? RETRY_DEFAULTS.attempts,
     backoff: options.backoff ?? RETRY_DEFAULTS.backoff,
-    delayMs: options.delay === undefined ? RETRY_DEFAULTS.delayMs : durationMs(options.delay, `${subject}.retry.delay`),
+    delayMs,
     maxDelayMs:
       options.maxDelay === undefined
-        ? RETRY_DEFAULTS.maxDelayMs
+        ? Math.max(RETRY_DEFAULTS.maxDelayMs, delayMs)
         : durationMs(options.maxDelay, `${subject}.retry.maxDelay`),
     jitter: options.jitter ?? RETRY_DEFAULTS.jitter,
     retries: 'any',

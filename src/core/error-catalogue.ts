@@ -136,6 +136,22 @@ export const errorCatalogue = {
     meaning: 'The resource belongs to a child that never started, because the parent execution failed before it.',
     next: 'Mend what made the parent fail, and start the operation again.',
   },
+  CLEANUP_INCOMPLETE: {
+    meaning: 'A cleanup has deleted what it could; something is left, so the parent was kept.',
+    next: 'Look at the failed children of the execution, mend them, and start the cleanup again.',
+  },
+  HOLD_CIRCLE: {
+    meaning: 'Two operations wait for each other: each holds, or works on, what the other wants to hold.',
+    next: 'Retry the one that gave way; or let both take their holds in one `hold`, which takes all or none.',
+  },
+  THROTTLE_LEVEL: {
+    meaning: 'An operation would wait for a permit while it holds one of the same or a higher level.',
+    next: 'Give the inner throttle a higher `level`, or name both throttles in one `throttled`.',
+  },
+  THROTTLE_UNKNOWN: {
+    meaning: 'There is no throttle of that key.',
+    next: 'List the keys with `reeve throttle list`; a key is known once somebody has asked for a permit.',
+  },
   RESULT_NOT_JSON: {
     meaning: 'A task returned a value that does not survive JSON or is too large.',
     next: 'Return plain JSON from the task.',

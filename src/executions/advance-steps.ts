@@ -1,16 +1,22 @@
 import type { Connection } from './connection.ts';
 import { advanceOnce, type AdvancedRow, type ReadyStep } from './sql/advance-steps.ts';
+import { requestPermits } from './sql/request-permits.ts';
 import { startWaitingMembers } from './sql/start-waiting-members.ts';
 
 export interface Advanced {
   readonly ready: readonly ReadyStep[];
   /** Whether the last join was reached: every step has ended well. */
   readonly ended: boolean;
+  /** The first steps of scopes that have ended: their permits are to be handed on. */
+  readonly released: readonly number[];
+  /** Whether scopes were reached: somebody is to look whether their permits are to be had. */
+  readonly waits: boolean;
 }
 
 /**
  * Moves an execution on behind steps that have ended: their successors advance, joins that are passed let their own
- * successors advance in the same transaction, and a bounded group starts as many members as have ended.
+ * successors advance in the same transaction, a bounded group starts as many members as have ended, and the scopes that
+ * are reached stand in line for their permits.
  */
 export async function advanceSteps(
   connection: Connection,
@@ -18,27 +24,31 @@ export async function advanceSteps(
   next: readonly number[],
 ): Promise<Advanced> {
   const ready: ReadyStep[] = [];
+  const released: number[] = [];
+  const waiting: number[] = [];
   let ended = next.length === 0;
   let open = [...next];
   while (open.length > 0) {
     const rows = await advanceOnce(connection, executionId, open);
     open = [];
     for (const row of rows) {
-      if (row.state === 'ready') ready.push({ executionId, ...pickReady(row) });
+      const moved = [row];
       if (row.bounds && row.state === 'pending') {
-        const started = await startWaitingMembers(connection, executionId, {
-          position: row.position,
-          count: row.arrived,
-        });
-        const startable = started.filter((member) => member.state === 'ready');
-        ready.push(...startable.map((member) => ({ executionId, ...pickReady(member) })));
+        const room = { position: row.position, count: row.arrived };
+        moved.push(...(await startWaitingMembers(connection, executionId, room)));
+      }
+      for (const step of moved) {
+        if (step.state === 'ready') ready.push({ executionId, ...pickReady(step) });
+        if (step.state === 'waiting') waiting.push(step.position);
       }
       if (row.kind !== 'join' || row.state !== 'succeeded') continue;
+      if (row.release !== null) released.push(row.release);
       if (row.next.length === 0) ended = true;
       open.push(...row.next);
     }
   }
-  return { ready, ended };
+  await requestPermits(connection, executionId, waiting);
+  return { ready, ended, released, waits: waiting.length > 0 };
 }
 
 function pickReady(row: AdvancedRow): Omit<ReadyStep, 'executionId'> {

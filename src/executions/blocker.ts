@@ -24,8 +24,12 @@ export type BlockerKind =
   | 'retry'
   /** A poll looks again. */
   | 'poll'
-  /** The step waits for a permit, a child or a hold. */
+  /** The step waits for a child, or for its turn in a bounded group. */
   | 'waiting'
+  /** The step waits for a permit: of which throttle, who holds it, how many stand in front. */
+  | 'permit'
+  /** The step waits until it may hold another resource: whose that is now. */
+  | 'hold'
   /** The step waits for earlier steps. */
   | 'predecessor'
   /** The resource belongs to an execution. */

@@ -25,11 +25,14 @@ export interface ClaimedStep {
   /** Whether the end of this step may be the end of its execution. */
   readonly leadsToEnd: boolean;
   readonly poll: JsonValue;
+  /** The step that has added it to the plan. */
+  readonly expandedBy: number | null;
   /** Results of the earlier steps that `args` refers to, by position. */
   readonly results: Readonly<Record<string, JsonValue>>;
   readonly claimedAt: Date;
   readonly startedAt: Date;
   readonly executor: string;
+  readonly parentId: string | null;
   readonly executionState: ExecutionState;
   readonly resourceType: string | null;
   readonly resourceId: string | null;
@@ -55,10 +58,12 @@ export interface ClaimedRow {
   next: number[];
   leads_to_end: boolean;
   poll: JsonValue;
+  expanded_by: number | null;
   results: Record<string, JsonValue> | null;
   claimed_at: Date;
   started_at: Date;
   executor: string;
+  parent_id: string | null;
   execution_state: ExecutionState;
   resource_type: string | null;
   resource_id: string | null;
@@ -70,12 +75,12 @@ export function claimedColumns(connection: Connection): string {
   const step = `${connection.schema}.step`;
   return `s.execution_id, s.position, s.kind, s.task, s.description, s.args, s.queue, s.policy, s.effects,
     s.claim_token, s.fence, s.attempt, s.max_attempts, s.crashes, s.worker_id, s.next, s.poll, s.claimed_at,
-    s.started_at,
+    s.started_at, s.expanded_by,
     (cardinality(s.next) = 0 OR EXISTS (SELECT 1 FROM ${step} n WHERE n.execution_id = s.execution_id
       AND n.position = ANY (s.next) AND cardinality(n.next) = 0)) AS leads_to_end,
     (SELECT jsonb_object_agg(r.position, r.result) FROM ${step} r WHERE cardinality(s.needs_results) > 0
       AND r.execution_id = s.execution_id AND r.position = ANY (s.needs_results)) AS results,
-    e.executor, e.state AS execution_state, e.resource_type, e.resource_id, e.context`;
+    e.executor, e.parent_id, e.state AS execution_state, e.resource_type, e.resource_id, e.context`;
 }
 
 export function claimedStep(row: ClaimedRow): ClaimedStep {
@@ -98,10 +103,12 @@ export function claimedStep(row: ClaimedRow): ClaimedStep {
     next: row.next,
     leadsToEnd: row.leads_to_end,
     poll: row.poll,
+    expandedBy: row.expanded_by,
     results: row.results ?? {},
     claimedAt: row.claimed_at,
     startedAt: row.started_at,
     executor: row.executor,
+    parentId: row.parent_id,
     executionState: row.execution_state,
     resourceType: row.resource_type,
     resourceId: row.resource_id,

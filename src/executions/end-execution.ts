@@ -3,7 +3,8 @@ import { errorJson, storeError, type StoredError } from '../core/stored-error.ts
 import type { ClaimedStep } from './claimed-step.ts';
 import type { Connection } from './connection.ts';
 import { lostResource } from './lost-resource.ts';
-import type { ResourceWrites } from './resource-writes.ts';
+import type { ResourceRef, ResourceWrites } from './resource-writes.ts';
+import { listRules, type ResourceRule } from './sql/insert-rules.ts';
 import { isRefusal } from './sql-state.ts';
 import { endExecution } from './sql/end-execution.ts';
 import { endUnstartedChildren } from './end-unstarted-children.ts';
@@ -36,7 +37,7 @@ export async function endSucceeded(ending: Ending): Promise<'succeeded' | 'faile
     const ended = await writes.change(connection, resource, {
       executionId: step.executionId,
       owner: 'mine',
-      ownerAfter: 'none',
+      ownerAfter: ownerAfter(resource),
       ...(resource.success === null ? {} : { transition: resource.success }),
       action: '',
       actionDetails: {},
@@ -45,13 +46,15 @@ export async function endSucceeded(ending: Ending): Promise<'succeeded' | 'faile
     // A resource without a success transition may be gone by now: a delete plan has deleted its row.
     if (!ended && resource.success !== null) {
       const error = lostResource(resource);
-      await writes.change(connection, resource, { executionId: step.executionId, owner: 'mine', ownerAfter: 'none' });
+      const { executionId } = step;
+      await writes.change(connection, resource, { executionId, owner: 'mine', ownerAfter: ownerAfter(resource) });
       const rest = resources.filter((other) => other !== resource && !freed.includes(other));
       await endFailed({ ...ending, resources: rest }, error);
       return 'failed';
     }
     freed.push(resource);
   }
+  await applyRules(ending, 'success', null);
   await endExecution(connection, step.executionId, 'succeeded', null);
   await wakeParentStep(connection, step.executionId);
   await insertEvent(connection, { kind: 'execution.succeeded', executionId: step.executionId, ...resourceOf(step) });
@@ -72,16 +75,14 @@ export async function endCanceled(ending: Ending, error: StoredError): Promise<v
   await endBadly(ending, error, 'canceled');
 }
 
-async function endBadly(
-  { connection, writes, step, resources }: Ending,
-  error: StoredError,
-  state: 'failed' | 'canceled',
-): Promise<void> {
+async function endBadly(ending: Ending, error: StoredError, state: 'failed' | 'canceled'): Promise<void> {
+  const { connection, writes, step, resources } = ending;
   for (const resource of resources) {
     await storeOrNote(connection, { step, resource }, () =>
       failResource(connection, writes, step, { resource, error }),
     );
   }
+  await applyRules(ending, 'failure', error);
   await endUnstartedChildren(connection, writes, step.executionId, error);
   await endExecution(connection, step.executionId, state, errorJson(error));
   await wakeParentStep(connection, step.executionId);
@@ -100,7 +101,7 @@ async function failResource(
   { resource, error }: { readonly resource: OwnedResource; readonly error: StoredError },
 ): Promise<void> {
   if (resource.forget !== null && (await forgetResource(connection, writes, step, { resource, error }))) return;
-  const base = { executionId: step.executionId, owner: 'mine', ownerAfter: 'none' } as const;
+  const base = { executionId: step.executionId, owner: 'mine', ownerAfter: ownerAfter(resource) } as const;
   const erred =
     resource.failure !== null &&
     (await writes.change(connection, resource, {
@@ -111,6 +112,21 @@ async function failResource(
       error,
     }));
   if (!erred) await writes.change(connection, resource, base);
+}
+
+/** Each resource that a rule names moves if its state fits and nobody else owns it. */
+async function applyRules(
+  { connection, writes, step }: Ending,
+  end: ResourceRule['end'],
+  error: StoredError | null,
+): Promise<void> {
+  const { executionId } = step;
+  for (const rule of await listRules(connection, executionId, end)) {
+    const change = { executionId, owner: 'any', ownerAfter: 'none', transition: rule.transition, error } as const;
+    await storeOrNote(connection, { step, resource: rule }, async () => {
+      await writes.change(connection, rule, change);
+    });
+  }
 }
 
 /** A forced deletion that failed: the row goes all the same, with a record of what may remain outside. */
@@ -141,7 +157,7 @@ async function forgetResource(
  */
 async function storeOrNote(
   connection: Connection,
-  { step, resource }: { readonly step: EndingStep; readonly resource: OwnedResource },
+  { step, resource }: { readonly step: EndingStep; readonly resource: ResourceRef },
   write: () => Promise<void>,
 ): Promise<void> {
   await connection.query('SAVEPOINT reeve_failure');
@@ -158,6 +174,11 @@ async function storeOrNote(
       data: { message: storeError(error).message },
     });
   }
+}
+
+/** Whose a resource is afterwards: nobody's, or the ancestor's that has lent it. */
+function ownerAfter({ lender }: OwnedResource): 'none' | { readonly executionId: string } {
+  return lender === undefined || lender === null ? 'none' : { executionId: lender };
 }
 
 function resourceOf(step: EndingStep): { resource?: { type: string; id: string } } {

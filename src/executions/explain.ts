@@ -3,6 +3,7 @@ import { getExecution } from './await-execution.ts';
 import type { Blocker } from './blocker.ts';
 import type { Connection } from './connection.ts';
 import { awaitedChild, stepBlockers } from './explain-step.ts';
+import { permitBlockers } from './explain-permits.ts';
 import { listExecutions, listSteps, type ExecutionView } from './read-executions.ts';
 import type { ResourceRef, ResourceWrites } from './resource-writes.ts';
 import { sqlState } from './sql-state.ts';
@@ -27,11 +28,15 @@ const explainedSteps = 50;
  *
  * @throws EXECUTION_NOT_FOUND
  */
-export async function explainExecution(connection: Connection, executionId: string): Promise<Explanation> {
+export async function explainExecution(
+  connection: Connection,
+  writes: ResourceWrites,
+  executionId: string,
+): Promise<Explanation> {
   const execution = await getExecution(connection, executionId);
   const { id, executor, state, resourceType, resourceId } = execution;
   const resource = resourceType === null || resourceId === null ? null : { type: resourceType, id: resourceId };
-  return { executionId: id, executor, state, resource, chain: await chainOf(connection, execution) };
+  return { executionId: id, executor, state, resource, chain: await chainOf(connection, writes, execution) };
 }
 
 /**
@@ -58,7 +63,7 @@ export async function explainResource(
   const evidence = { state, executionId };
   if (executionId !== null) {
     const text = `${name} is "${state}" and belongs to execution ${executionId}`;
-    const owner = await explainExecution(connection, executionId);
+    const owner = await explainExecution(connection, writes, executionId);
     return { ...owner, resource, chain: [{ kind: 'owned', text, position: null, evidence }, ...owner.chain] };
   }
   const text = `${name} is "${state}" and belongs to no execution`;
@@ -66,18 +71,19 @@ export async function explainResource(
   const filter = { resourceType: resource.type, resourceId: resource.id, limit: 1 };
   const [last] = await listExecutions(connection, filter);
   if (last === undefined) return { executionId: null, executor: null, state: null, resource, chain: [free] };
-  const chain = [free, ...(await chainOf(connection, last))];
+  const chain = [free, ...(await chainOf(connection, writes, last))];
   return { executionId: last.id, executor: last.executor, state: last.state, resource, chain };
 }
 
-async function chainOf(connection: Connection, execution: ExecutionView): Promise<Blocker[]> {
+async function chainOf(connection: Connection, writes: ResourceWrites, execution: ExecutionView): Promise<Blocker[]> {
   if (isEnded(execution.state)) return [await ended(connection, execution)];
   const steps = await listWhySteps(connection, execution.id, explainedSteps);
   const chain: Blocker[] = [];
   for (const step of steps) {
-    chain.push(...stepBlockers(step));
+    const waitsInLine = step.state === 'waiting' && (step.waitingFor === 'permit' || step.waitingFor === 'hold');
+    chain.push(...(waitsInLine ? await permitBlockers(connection, writes, execution.id, step) : stepBlockers(step)));
     const child = awaitedChild(step);
-    if (child !== undefined) chain.push(...(await explainExecution(connection, child)).chain);
+    if (child !== undefined) chain.push(...(await explainExecution(connection, writes, child)).chain);
   }
   if (execution.state === 'running') return chain;
   return [await held(connection, execution), ...chain];
@@ -87,7 +93,7 @@ async function ended(
   connection: Connection,
   { id, executor, state, error, finishedAt }: ExecutionView,
 ): Promise<Blocker> {
-  const failed = (await listSteps(connection, id)).find((step) => step.state === 'failed');
+  const failed = (await listSteps(connection, id)).find((step) => step.state === 'failed' && step.result === null);
   const at =
     failed === undefined || state !== 'failed' ? '' : ` at step ${failed.position + 1} "${failed.description}"`;
   const why = error === null ? '' : `: ${error.message}`;

@@ -6,9 +6,11 @@ import { endCanceled, endFailed, endSucceeded, type Ending } from './end-executi
 import type { LedgerPool } from './ledger-pool.ts';
 import { lostResource } from './lost-resource.ts';
 import { mainResource } from './main-resource.ts';
+import { checkLines, handOn, lockLines, withLines } from './permits.ts';
 import type { ResourceChange, ResourceRef, ResourceWrites } from './resource-writes.ts';
 import { resolveSavedFields } from './step-references.ts';
 import type { StepOutcome } from './step-outcome.ts';
+import { addSteps } from './add-steps.ts';
 import { advanceSteps } from './advance-steps.ts';
 import type { ReadyStep } from './sql/advance-steps.ts';
 import { endStep } from './sql/end-step.ts';
@@ -17,6 +19,7 @@ import { isExecutionActive } from './sql/is-execution-active.ts';
 import { listExecutionResources } from './sql/list-execution-resources.ts';
 import { lockExecution } from './sql/lock-execution.ts';
 import { recordAttempt } from './sql/record-attempt.ts';
+import { findNextPosition } from './sql/find-expansion.ts';
 import { countRunningSteps } from './sql/count-running-steps.ts';
 import { skipSteps } from './sql/skip-steps.ts';
 import { endOpenSteps } from './sql/end-open-steps.ts';
@@ -29,7 +32,12 @@ export type FinishAnswer =
       readonly kind: 'finished';
       /** What was written: not always what was asked, a lost resource turns a success into a failure. */
       readonly outcome: StepOutcome;
+      /** Steps that became ready, of other executions too where a permit was handed on. */
       readonly ready: readonly ReadyStep[];
+      /** Whether its execution fails or is canceled, and something of it is still under way. */
+      readonly ending?: boolean;
+      /** Whether a scope was reached, whose permits are to be looked for. */
+      readonly waits?: boolean;
       readonly executionEnded?: 'succeeded' | 'failed' | 'canceled';
     };
 
@@ -58,15 +66,17 @@ export async function finishStep(
   params: FinishParams,
 ): Promise<FinishAnswer> {
   const { step, outcome } = params;
-  const mayEnd = outcome.kind === 'failed' || (outcome.kind === 'succeeded' && step.leadsToEnd);
+  const grows = outcome.kind === 'succeeded' && (outcome.added?.length ?? 0) > 0;
+  const mayEnd =
+    (outcome.kind === 'failed' && !isTolerated(step)) || (outcome.kind === 'succeeded' && step.leadsToEnd) || grows;
   for (const mode of mayEnd ? (['update'] as const) : (['share', 'update'] as const)) {
-    const answer = await pool
-      .transaction((connection) => new Completion(connection, writes, params).run(outcome, mode))
-      .catch((error: unknown) => {
-        if (error instanceof Stale) return { kind: 'stale' } as const;
-        if (error instanceof NeedsExclusiveLock) return 'needs-exclusive-lock' as const;
-        throw error;
-      });
+    const answer = await withLines(pool, (connection) =>
+      new Completion(connection, writes, params).run(outcome, mode),
+    ).catch((error: unknown) => {
+      if (error instanceof Stale) return { kind: 'stale' } as const;
+      if (error instanceof NeedsExclusiveLock) return 'needs-exclusive-lock' as const;
+      throw error;
+    });
     if (answer !== 'needs-exclusive-lock') return answer;
   }
   throw new ReeveError(
@@ -75,11 +85,30 @@ export async function finishStep(
   );
 }
 
+/**
+ * The same inside a transaction that is already open: the work of a transactional step and its completion are one
+ * commit. The caller holds no engine lock yet, and after `stale` rolls everything back.
+ */
+export async function finishStepOn(
+  connection: Connection,
+  writes: ResourceWrites,
+  params: FinishParams,
+): Promise<FinishAnswer> {
+  try {
+    return await new Completion(connection, writes, params).run(params.outcome, 'update');
+  } catch (error) {
+    if (error instanceof Stale) return { kind: 'stale' };
+    throw error;
+  }
+}
+
 class Completion {
   readonly #connection: Connection;
   readonly #writes: ResourceWrites;
   readonly #step: ClaimedStep;
   readonly #expiredOnly: boolean;
+  /** The lines that this transaction has locked. */
+  #locked: readonly string[] = [];
 
   constructor(connection: Connection, writes: ResourceWrites, params: FinishParams) {
     this.#connection = connection;
@@ -89,26 +118,36 @@ class Completion {
   }
 
   async run(asked: StepOutcome, mode: 'share' | 'update'): Promise<FinishAnswer> {
+    const { permits } = this.#step.effects;
+    const movesLines = permits !== undefined && (mode === 'update' || permits === 'releases');
+    if (movesLines) this.#locked = await lockLines(this.#connection, this.#step.executionId);
     const execution = await lockExecution(this.#connection, this.#step.executionId, mode);
     if (execution === undefined) throw new Stale();
+    if (movesLines) await checkLines(this.#connection, this.#step.executionId, this.#locked);
     const failing = execution.state === 'failing' || execution.state === 'canceling';
     if (mode === 'share' && failing) throw new NeedsExclusiveLock();
 
     const locked = await this.#lockResources(mode);
     const canceling = execution.state === 'canceling';
     const wanted = canceling ? outcomeWhenCanceled(asked) : asked;
-    const outcome = await this.#stillAwaited(await this.#applyEffects(wanted, locked));
+    const outcome = await this.#stillFits(await this.#stillAwaited(await this.#applyEffects(wanted, locked)));
     // A step that takes or frees its resource by itself changes what is owned.
     const moved = this.#step.effects.after !== undefined;
     const resources = moved ? await listExecutionResources(this.#connection, this.#step.executionId) : locked;
-    if (mode === 'share' && outcome.kind === 'failed') throw new NeedsExclusiveLock();
-    if (!(await endStep(this.#connection, this.#step, outcome, this.#expiredOnly))) throw new Stale();
+    const tolerated = outcome.kind === 'failed' && !failing && isTolerated(this.#step);
+    if (mode === 'share' && outcome.kind === 'failed' && !tolerated) throw new NeedsExclusiveLock();
+    if (!(await endStep(this.#connection, this.#step, tolerated ? withResult(outcome) : outcome, this.#expiredOnly)))
+      throw new Stale();
     await recordAttempt(this.#connection, this.#step, outcome);
 
     if (canceling) return this.#finishCanceling(outcome, execution.error as unknown as StoredError, resources);
     if (failing) return this.#finishFailing(outcome, execution.error as unknown as StoredError, resources);
-    if (outcome.kind === 'failed') return this.#finishFailing(outcome, outcome.error, resources);
-    if (outcome.kind !== 'succeeded') return { kind: 'finished', outcome, ready: [] };
+    if (outcome.kind === 'failed' && !tolerated) return this.#finishFailing(outcome, outcome.error, resources);
+    if (outcome.kind !== 'succeeded' && !tolerated) return { kind: 'finished', outcome, ready: [] };
+    if (outcome.kind === 'succeeded' && outcome.added !== undefined && outcome.added.length > 0) {
+      await addSteps(this.#connection, this.#step, outcome.added, execution.priority);
+      return { kind: 'finished', outcome, ready: [], waits: true };
+    }
     return this.#finishSucceeded(outcome, mode, resources);
   }
 
@@ -168,11 +207,14 @@ class Completion {
     resources: readonly OwnedResource[],
   ): Promise<FinishAnswer> {
     const next = await this.#nextSteps(outcome);
-    const { ready, ended } = await advanceSteps(this.#connection, this.#step.executionId, next);
-    if (!ended) return { kind: 'finished', outcome, ready };
+    const { ready, ended, released, waits } = await advanceSteps(this.#connection, this.#step.executionId, next);
+    if (!ended) {
+      const handed = released.length > 0 ? await this.#handOn(released) : [];
+      return { kind: 'finished', outcome, ready: [...ready, ...handed], waits };
+    }
     if (mode === 'share') throw new NeedsExclusiveLock();
     const executionEnded = await endSucceeded(this.#ending(resources));
-    return { kind: 'finished', outcome, ready: [], executionEnded };
+    return { kind: 'finished', outcome, ready: await this.#handOn('all'), executionEnded };
   }
 
   /** A child that has ended in the meantime is not waited for: the step is looked at again at once. */
@@ -181,11 +223,20 @@ class Completion {
     return { kind: 'released' };
   }
 
+  /** Other steps have been added in the meantime: what this one adds is worked out again, with other numbers. */
+  async #stillFits(outcome: StepOutcome): Promise<StepOutcome> {
+    const first = outcome.kind === 'succeeded' ? outcome.added?.[0] : undefined;
+    if (first === undefined) return outcome;
+    const next = await findNextPosition(this.#connection, this.#step.executionId);
+    return next === first.position ? outcome : { kind: 'again', poll: this.#step.poll, delayMs: 0 };
+  }
+
   /** What a success leads to; behind a gate, what is left once the side that was not taken is skipped. */
   async #nextSteps(outcome: StepOutcome): Promise<readonly number[]> {
-    const { gate } = this.#step.effects;
-    if (gate === undefined || outcome.kind !== 'succeeded') return this.#step.next;
-    const [taken, left] = outcome.result === true ? [gate.yes, gate.no] : [gate.no, gate.yes];
+    const { gate, outcome: byOutcome } = this.#step.effects;
+    if (gate === undefined) return this.#step.next;
+    const isYes = outcome.kind === 'succeeded' && (byOutcome === true || outcome.result === true);
+    const [taken, left] = isYes ? [gate.yes, gate.no] : [gate.no, gate.yes];
     if (left !== null) await skipSteps(this.#connection, this.#step.executionId, left);
     const onTheOtherSide = taken === null && left === null ? [] : [gate.join];
     const entries = this.#step.next.filter((next) => taken !== null && next >= taken[0] && next <= taken[1]);
@@ -201,10 +252,10 @@ class Completion {
     await endOpenSteps(this.#connection, executionId, 'skipped');
     if ((await countRunningSteps(this.#connection, executionId)) > 0) {
       await markFailing(this.#connection, executionId, errorJson(error));
-      return { kind: 'finished', outcome, ready: [] };
+      return { kind: 'finished', outcome, ready: await this.#handOn('waiting'), ending: true };
     }
     await endFailed(this.#ending(resources), error);
-    return { kind: 'finished', outcome, ready: [], executionEnded: 'failed' };
+    return { kind: 'finished', outcome, ready: await this.#handOn('all'), executionEnded: 'failed' };
   }
 
   /** The cancel has ended all that had not started; the last running step ends the execution. */
@@ -214,10 +265,15 @@ class Completion {
     resources: readonly OwnedResource[],
   ): Promise<FinishAnswer> {
     if ((await countRunningSteps(this.#connection, this.#step.executionId)) > 0) {
-      return { kind: 'finished', outcome, ready: [] };
+      return { kind: 'finished', outcome, ready: [], ending: true };
     }
     await endCanceled(this.#ending(resources), error);
-    return { kind: 'finished', outcome, ready: [], executionEnded: 'canceled' };
+    return { kind: 'finished', outcome, ready: await this.#handOn('all'), executionEnded: 'canceled' };
+  }
+
+  async #handOn(which: readonly number[] | 'waiting' | 'all'): Promise<readonly ReadyStep[]> {
+    if (this.#locked.length === 0) return [];
+    return handOn(this.#connection, this.#writes, this.#step.executionId, { which, locked: this.#locked });
   }
 
   #ending(resources: readonly OwnedResource[]): Ending {
@@ -231,6 +287,18 @@ function outcomeWhenCanceled(outcome: StepOutcome): StepOutcome {
   return 'error' in outcome && outcome.error !== undefined
     ? { kind: 'canceled', error: outcome.error }
     : { kind: 'canceled' };
+}
+
+/** Whether a failure of the step is an outcome, and decides what comes behind it. */
+function isTolerated({ effects }: ClaimedStep): boolean {
+  return effects.outcome === true;
+}
+
+/** A failure that is an outcome is the result of its step as well, for the steps behind it. */
+function withResult(outcome: StepOutcome): StepOutcome {
+  if (outcome.kind !== 'failed') return outcome;
+  const { code, message } = outcome.error;
+  return { ...outcome, result: { code, message } };
 }
 
 function messageOnly(message: string): StoredError {

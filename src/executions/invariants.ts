@@ -1,11 +1,6 @@
 import type { Connection } from './connection.ts';
-
-/** A row that may not be, and which rule it breaks. */
-export interface Violation {
-  readonly invariant: 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I8';
-  readonly what: string;
-  readonly row: Readonly<Record<string, unknown>>;
-}
+import type { Check, Violation } from './invariant-check.ts';
+import { permitChecks } from './permit-invariants.ts';
 
 /** A table of resources, as the checker needs it: quoted names, and the states in which nobody owns a row. */
 export interface ResourceCheck {
@@ -18,15 +13,10 @@ export interface ResourceCheck {
   readonly stable: readonly string[];
 }
 
-interface Check {
-  readonly invariant: Violation['invariant'];
-  readonly what: string;
-  readonly sql: (schema: string) => string;
-  /** What breaks it will not move by itself, and it is found among what is alive. */
-  readonly stuck?: true;
-}
-
 const live = `('pending', 'waiting', 'delayed', 'ready', 'running')`;
+
+/** A failure that was an outcome, and decided what came behind it. */
+const tolerated = `(p.state = 'failed' AND p.result IS NOT NULL)`;
 
 const checks: readonly Check[] = [
   {
@@ -43,7 +33,8 @@ const checks: readonly Check[] = [
     stuck: true,
     sql: (s) => `SELECT e.id, e.executor, e.state FROM ${s}.execution e WHERE e.active
       AND e.state IN ('failing', 'canceling')
-      AND NOT EXISTS (SELECT 1 FROM ${s}.step p WHERE p.execution_id = e.id AND p.state = 'running')`,
+      AND NOT EXISTS (SELECT 1 FROM ${s}.step p WHERE p.execution_id = e.id
+        AND (p.state = 'running' OR p.kind = 'child' AND p.state IN ('waiting', 'delayed', 'ready')))`,
   },
   {
     invariant: 'I4',
@@ -58,30 +49,16 @@ const checks: readonly Check[] = [
     sql: (s) => `SELECT e.id, e.state, p.position, p.state AS step_state
       FROM ${s}.execution e JOIN ${s}.step p ON p.execution_id = e.id
       WHERE e.active AND e.state IN ('failing', 'canceling')
-        AND p.state IN ('pending', 'waiting', 'delayed', 'ready')`,
+        AND p.state IN ('pending', 'waiting', 'delayed', 'ready') AND NOT (p.kind = 'child' AND p.poll ? 'child')`,
   },
-  {
-    invariant: 'I3',
-    what: 'the count of a throttle differs from its held permits',
-    sql: (
-      s,
-    ) => `SELECT t.key, t.held, (SELECT count(*)::integer FROM ${s}.permit p WHERE p.held AND t.key = ANY (p.keys))
-      AS permits FROM ${s}.throttle t
-      WHERE t.held <> (SELECT count(*) FROM ${s}.permit p WHERE p.held AND t.key = ANY (p.keys))`,
-  },
-  {
-    invariant: 'I3',
-    what: 'a permit belongs to an execution that has ended',
-    sql: (s) => `SELECT p.id, p.execution_id, p.keys FROM ${s}.permit p JOIN ${s}.execution e ON e.id = p.execution_id
-      WHERE NOT e.active`,
-  },
+  ...permitChecks,
   {
     invariant: 'I4',
     what: 'a step has started before its predecessor ended well',
     sql: (s) => `SELECT n.execution_id, n.position, n.state, p.position AS predecessor, p.state AS predecessor_state
       FROM ${s}.step n JOIN ${s}.step p ON p.execution_id = n.execution_id AND n.position = ANY (p.next)
       WHERE n.state IN ('delayed', 'ready', 'running', 'succeeded', 'failed')
-        AND p.state NOT IN ('succeeded', 'skipped')`,
+        AND p.state NOT IN ('succeeded', 'skipped') AND NOT ${tolerated}`,
   },
   {
     invariant: 'I4',
@@ -95,7 +72,8 @@ const checks: readonly Check[] = [
     what: 'the open predecessors of a step are miscounted',
     sql: (s) => `SELECT n.execution_id, n.position, n.open_predecessors FROM ${s}.step n
       WHERE n.state = 'pending' AND n.open_predecessors <> (SELECT count(*) FROM ${s}.step p
-        WHERE p.execution_id = n.execution_id AND n.position = ANY (p.next) AND p.state NOT IN ('succeeded', 'skipped'))`,
+        WHERE p.execution_id = n.execution_id AND n.position = ANY (p.next) AND p.state NOT IN ('succeeded', 'skipped')
+        AND NOT ${tolerated})`,
   },
   {
     invariant: 'I4',
@@ -107,7 +85,7 @@ const checks: readonly Check[] = [
     invariant: 'I4',
     what: 'an execution has succeeded although a step of it has not',
     sql: (s) => `SELECT e.id, p.position, p.state FROM ${s}.execution e JOIN ${s}.step p ON p.execution_id = e.id
-      WHERE e.state = 'succeeded' AND p.state NOT IN ('succeeded', 'skipped')`,
+      WHERE e.state = 'succeeded' AND p.state NOT IN ('succeeded', 'skipped') AND NOT ${tolerated}`,
   },
   {
     invariant: 'I4',
@@ -202,8 +180,10 @@ function resourceChecks(resource: ResourceCheck): Check[] {
     },
     {
       invariant: 'I1',
-      what: `a ${type} is in a stable state and has an owner`,
-      sql: () => `SELECT ${columns} FROM ${path} WHERE ${stateColumn} IN (${stable}) AND ${ownerColumn} IS NOT NULL`,
+      what: `a ${type} is in a stable state and has an owner that does not hold it`,
+      sql: (s) => `SELECT ${columns} FROM ${path} WHERE ${stateColumn} IN (${stable}) AND ${ownerColumn} IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM ${s}.permit p WHERE p.execution_id = ${ownerColumn} AND p.held
+          AND p.resource_type = ${literal(type)} AND p.resource_id = ${idColumn}::text)`,
     },
     {
       invariant: 'I1',

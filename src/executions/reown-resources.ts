@@ -29,13 +29,16 @@ export async function reownResources(
   await writes.lock(connection, resources);
   for (const resource of resources) {
     const transition = await wayBack(connection, executionId, resource, skipped?.effects.begin);
-    const won = await writes.change(connection, resource, {
+    const taking = {
       executionId,
-      owner: 'any',
       ownerAfter: 'mine',
       ...(transition === undefined ? {} : { transition }),
       error: null,
-    });
+    } as const;
+    const { lender = null } = resource;
+    const won =
+      (await writes.change(connection, resource, { ...taking, owner: 'any' })) ||
+      (lender !== null && (await writes.change(connection, resource, { ...taking, owner: { executionId: lender } })));
     if (!won) throw await busy(connection, writes, resource, { executionId, executor, transition });
   }
 }

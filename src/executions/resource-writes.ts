@@ -11,10 +11,13 @@ export interface ResourceRef {
 export interface ResourceChange {
   readonly executionId: string;
   readonly transition?: Transition;
-  /** `free`: nobody may own the row; `mine`: only this execution may; `any`: nobody or this execution. */
-  readonly owner: 'free' | 'mine' | 'any';
+  /**
+   * `free`: nobody may own the row; `mine`: only this execution may; `any`: nobody or this execution; another: only that
+   * one may, an ancestor that lends what it holds.
+   */
+  readonly owner: 'free' | 'mine' | 'any' | { readonly executionId: string };
   /** Who owns the row afterwards; left out: no change. */
-  readonly ownerAfter?: 'mine' | 'none';
+  readonly ownerAfter?: 'mine' | 'none' | { readonly executionId: string };
   readonly runtimeState?: string;
   readonly action?: string;
   readonly actionDetails?: JsonValue;
@@ -37,6 +40,8 @@ export interface ResourceWrites {
   lock(connection: Connection, refs: readonly ResourceRef[]): Promise<void>;
   /** Whether the row was in a state, and of an owner, that allowed the change; if not, nothing is written. */
   change(connection: Connection, ref: ResourceRef, change: ResourceChange): Promise<boolean>;
+  /** Makes this execution the owner of a row that nobody owns, without waiting for anybody's lock. */
+  hold(connection: Connection, ref: ResourceRef, executionId: string): Promise<'held' | 'busy' | 'missing'>;
   /** Deletes the row if this execution owns it; whether it did. */
   remove(connection: Connection, ref: ResourceRef, executionId: string): Promise<boolean>;
   find(connection: Connection, ref: ResourceRef): Promise<ResourceSnapshot | undefined>;

@@ -17,6 +17,8 @@ import type { LockedExecution } from './sql/lock-execution.ts';
 import { markSkipped } from './sql/mark-skipped.ts';
 import { reopenExecution } from './sql/reopen-execution.ts';
 import { reopenSteps } from './sql/reopen-steps.ts';
+import { parkInLostScopes } from './sql/park-in-lost-scopes.ts';
+import { requestPermits } from './sql/request-permits.ts';
 
 /** `running`, or how the execution ended at once where nothing was left to do. */
 export interface RetryAnswer {
@@ -88,7 +90,10 @@ async function reopen(connection: Connection, writes: ResourceWrites, reopened: 
   const free = await reopenSteps(connection, executionId, skipped?.position ?? null);
   if (skipped !== undefined) await markSkipped(connection, executionId, skipped.position);
   if (free.length === 0) throw notPossible('retry', executionId, execution, 'none of its steps can run again');
-  const { ended } = await advanceSteps(connection, executionId, free);
+  const { scopes, parked } = await parkInLostScopes(connection, executionId, free);
+  await requestPermits(connection, executionId, scopes, 'together');
+  const goOn = free.filter((position) => !parked.includes(position));
+  const ended = goOn.length > 0 && (await advanceSteps(connection, executionId, goOn)).ended;
   for (const room of await listGroupRoom(connection, executionId)) {
     await startWaitingMembers(connection, executionId, room);
   }

@@ -2,14 +2,18 @@ import { ReeveError } from '../core/errors.ts';
 import type { JsonValue } from '../core/json.ts';
 import type { Transition } from '../core/state-machine.ts';
 import type { Connection } from './connection.ts';
-import { inLockOrder, type ResourceRef, type ResourceWrites } from './resource-writes.ts';
+import { inLockOrder, type ResourceChange, type ResourceRef, type ResourceWrites } from './resource-writes.ts';
 import { sqlState } from './sql-state.ts';
 import type { StepDraft } from './step-plan.ts';
 import { findRivalExecution, type RivalExecution } from './sql/find-rival-execution.ts';
 import { insertEvent } from './sql/insert-event.ts';
 import { insertExecution, type NewExecution } from './sql/insert-execution.ts';
 import { insertExecutionResources, type OwnedResource } from './sql/insert-execution-resources.ts';
+import { insertRules, type ResourceRule } from './sql/insert-rules.ts';
 import { insertSteps } from './sql/insert-steps.ts';
+import { listAncestors } from './sql/list-ancestors.ts';
+import { requestPermits } from './sql/request-permits.ts';
+import { setLender } from './sql/set-lender.ts';
 
 /** How often an insert is tried again when the rival that it met has ended in the meantime. */
 const maxInsertTries = 5;
@@ -24,6 +28,7 @@ export interface StartingResource extends OwnedResource {
 export interface ScheduleParams {
   readonly execution: NewExecution;
   readonly resources: readonly StartingResource[];
+  readonly rules: readonly ResourceRule[];
   readonly steps: readonly StepDraft[];
   readonly countdownMs: number;
   /** Runs in the same transaction, after the resources were won. */
@@ -97,6 +102,7 @@ async function insertAll(connection: Connection, writes: ResourceWrites, params:
     if (tries >= maxInsertTries) throw busyError(execution, undefined);
   }
   await startResources(connection, writes, params);
+  if (params.rules.length > 0) await insertRules(connection, execution.id, params.rules);
   await params.before();
   await insertSteps(connection, {
     executionId: execution.id,
@@ -104,6 +110,7 @@ async function insertAll(connection: Connection, writes: ResourceWrites, params:
     countdownMs: params.countdownMs,
     steps: params.steps,
   });
+  if (params.countdownMs === 0) await requestPermits(connection, execution.id, firstScopes(params.steps));
   await insertEvent(connection, {
     kind: 'execution.scheduled',
     executionId: execution.id,
@@ -115,22 +122,52 @@ async function insertAll(connection: Connection, writes: ResourceWrites, params:
   return { executionId: execution.id, created: true };
 }
 
+/** The scopes that a plan begins with: they stand in line as soon as their transaction commits. */
+function firstScopes(steps: readonly StepDraft[]): number[] {
+  const first = steps.filter(({ openPredecessors, countdownMs }) => openPredecessors === 0 && countdownMs === 0);
+  return first.filter(({ effects }) => effects.acquire !== undefined).map(({ position }) => position);
+}
+
 async function startResources(connection: Connection, writes: ResourceWrites, params: ScheduleParams): Promise<void> {
   const { execution, resources } = params;
   if (resources.length === 0) return;
   await insertExecutionResources(connection, execution.id, resources);
   for (const resource of inLockOrder(resources)) {
-    const won = await writes.change(connection, resource, {
+    const taking = {
       executionId: execution.id,
       transition: resource.start,
-      owner: 'free',
       ownerAfter: 'mine',
       ...(resource.action === undefined ? {} : { action: resource.action }),
       ...(resource.actionDetails === undefined ? {} : { actionDetails: resource.actionDetails }),
       error: null,
-    });
+    } as const;
+    const won =
+      (await writes.change(connection, resource, { ...taking, owner: 'free' })) ||
+      (await borrow(connection, writes, { execution, resource, taking }));
     if (!won) throw await resourceConflict(connection, writes, resource, execution.executor);
   }
+}
+
+/** A child may take what an ancestor holds; it goes back at the end of the child. */
+async function borrow(
+  connection: Connection,
+  writes: ResourceWrites,
+  {
+    execution,
+    resource,
+    taking,
+  }: {
+    readonly execution: NewExecution;
+    readonly resource: StartingResource;
+    readonly taking: Omit<ResourceChange, 'owner'>;
+  },
+): Promise<boolean> {
+  if (execution.parent === null) return false;
+  const lender = (await writes.find(connection, resource))?.executionId ?? null;
+  if (lender === null || !(await listAncestors(connection, execution.id)).includes(lender)) return false;
+  if (!(await writes.change(connection, resource, { ...taking, owner: { executionId: lender } }))) return false;
+  await setLender(connection, execution.id, resource, lender);
+  return true;
 }
 
 async function answerWithRival(

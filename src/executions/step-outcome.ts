@@ -1,10 +1,18 @@
 import type { JsonValue } from '../core/json.ts';
 import type { StoredError } from '../core/stored-error.ts';
+import type { StepDraft } from './step-plan.ts';
 
 /** How an attempt ended, as its completion writes it. */
 export type StepOutcome =
-  | { readonly kind: 'succeeded'; readonly result: JsonValue; readonly poll?: JsonValue }
-  | { readonly kind: 'failed'; readonly error: StoredError; readonly poll?: JsonValue }
+  | {
+      readonly kind: 'succeeded';
+      readonly result: JsonValue;
+      readonly poll?: JsonValue;
+      /** Steps that come between this one and what stood behind it. */
+      readonly added?: readonly StepDraft[];
+    }
+  /** With a result where the failure is an outcome that decides what follows. */
+  | { readonly kind: 'failed'; readonly error: StoredError; readonly poll?: JsonValue; readonly result?: JsonValue }
   | { readonly kind: 'retry'; readonly error: StoredError; readonly delayMs: number }
   /** A poll that has to look again; uses up no attempt. */
   | { readonly kind: 'again'; readonly poll: JsonValue; readonly delayMs: number; readonly error?: StoredError }

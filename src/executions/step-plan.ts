@@ -44,6 +44,8 @@ export interface StepEffects {
     readonly no: readonly [number, number] | null;
     readonly join: number;
   };
+  /** Whether a failure of the step does not fail the execution, but decides its gate. */
+  readonly outcome?: boolean;
   /** For the first step of a member of a bounded group: its join, and whether it waits for another member to end. */
   readonly bound?: { readonly join: number; readonly waits: boolean };
   /** For a child: what happens to its resource when the parent fails before the child has started. */
@@ -55,6 +57,32 @@ export interface StepEffects {
   };
   /** For the join of a bounded group. */
   readonly bounds?: boolean;
+  /** For the first step of a scope: the permits that it waits for. */
+  readonly acquire?: ScopeStart;
+  /** For the last step of a scope: the position of its first. */
+  readonly release?: number;
+  /** In a plan with scopes; `releases` where the end of this step may be the end of a scope. */
+  readonly permits?: 'none' | 'releases';
+}
+
+/** The first step of a scope, which no worker runs: it succeeds once its permits are there. */
+export interface ScopeStart {
+  /** The position of the step that ends the scope. */
+  readonly last: number;
+  readonly waitsFor: 'permit' | 'hold';
+  /** The names of throttles; what they mean for the resource stands in `keys` once the plan is stored. */
+  readonly throttles: readonly string[];
+  readonly keys: readonly PermitKey[];
+}
+
+/** One permit that a scope wants. */
+export interface PermitKey {
+  readonly key: string;
+  readonly name: string;
+  readonly limit: number;
+  readonly level: number;
+  /** For a hold: the resource that the execution owns meanwhile. */
+  readonly resource?: { readonly type: string; readonly id: string };
 }
 
 /** One step of a plan, before it is stored. `next` and `openPredecessors` are the graph. */

@@ -4,7 +4,8 @@ import type { JsonLimits, JsonValue } from '../core/json.ts';
 import type { Transition } from '../core/state-machine.ts';
 import type { StepDraft } from '../executions/step-plan.ts';
 import { Plan } from '../tasks/plan.ts';
-import { PlanBuilder, type GatePredicate } from '../tasks/plan-builder.ts';
+import type { ThrottleDefinition } from '../tasks/define-throttle.ts';
+import { PlanBuilder, type Expansion, type GatePredicate } from '../tasks/plan-builder.ts';
 import type { AnyPlan, ExecutorDefinition } from './executor-definition.ts';
 
 export interface BuiltPlan {
@@ -12,6 +13,9 @@ export interface BuiltPlan {
   readonly hash: string;
   /** The predicates of gates by position, which are not stored. */
   readonly predicates: ReadonlyMap<number, GatePredicate>;
+  /** The functions of steps that add steps, likewise. */
+  readonly expansions: ReadonlyMap<number, Expansion>;
+  readonly throttles: ReadonlyMap<string, ThrottleDefinition>;
 }
 
 export interface PlanInput {
@@ -22,7 +26,7 @@ export interface PlanInput {
   readonly limits: JsonLimits;
 }
 
-const maxSteps = 10_000;
+export const maxSteps = 10_000;
 
 /**
  * The plan of an executor for one input, built twice: a plan that differs the second time could never be built again
@@ -45,18 +49,24 @@ export function buildPlan(executor: ExecutorDefinition, input: PlanInput): Built
 function buildOnce(executor: ExecutorDefinition, input: PlanInput): BuiltPlan {
   const builder = new PlanBuilder({
     executor: executor.name,
+    resource: executor.resource?.name,
     machine: executor.resource?.states,
     begin: namedTransition(executor, 'begin'),
     heavy: input.heavy,
     limits: input.limits,
   });
   const plan = new Plan(builder) as unknown as AnyPlan;
-  const returned = executor.plan(plan, structuredClone(input.input), structuredClone(input.facts), input.changed);
-  if (returned !== plan) throw builder.error('the plan function must return the plan that it was given');
-  if (executor.appendsDeletion) plan.deletion();
+  const build = (): void => {
+    const returned = executor.plan(plan, structuredClone(input.input), structuredClone(input.facts), input.changed);
+    if (returned !== plan) throw builder.error('the plan function must return the plan that it was given');
+    if (executor.appendsDeletion) plan.deletion();
+  };
+  if (executor.throttles.length === 0) build();
+  else builder.throttle(executor.throttles, build);
   const steps = builder.finish();
   if (steps.length > maxSteps) throw builder.error(`it has ${steps.length} steps; the most is ${maxSteps}`);
-  return { steps, hash: hashJson(steps as unknown as JsonValue), predicates: builder.predicates };
+  const { predicates, expansions, throttles } = builder;
+  return { steps, hash: hashJson(steps as unknown as JsonValue), predicates, expansions, throttles };
 }
 
 /** The transition that an executor takes at one point of its operation, where it takes one there. */

@@ -14,6 +14,7 @@ interface ChildArgs {
   readonly resource: string | null;
   readonly input: JsonValue;
   readonly options: Pick<ExecuteOptions, 'changed' | 'force'>;
+  readonly awaited: boolean;
 }
 
 /** Starts the children of executions: once for each step, however often the step is run. */
@@ -53,9 +54,10 @@ export class ChildStarter {
           weight: step.queue === 'heavy' ? 'heavy' : 'regular',
           context: step.context as NonNullable<ExecuteOptions['context']>,
         },
-        parent: { executionId: step.executionId, position: step.position },
+        parent: { executionId: step.executionId, position: step.position, awaited: wanted.awaited },
       }),
     );
+    if (!wanted.awaited) return { executionId, state: 'succeeded', result: { executionId }, error: null, name: '' };
     const child = await childState(connection, executionId, wanted);
     // A step that has not waited for this child yet and finds it failed is one that an operator has retried.
     const hasWaited = (step.poll as { readonly child?: string } | null)?.child === executionId;

@@ -7,7 +7,7 @@ import { nameProblems, unknownOptions } from '../core/options.ts';
 import type { OperationTransitions } from '../core/state-machine.ts';
 import type { ResourceDefinition } from '../resources/define-resource.ts';
 import { schemaProblems, type InputOf, type OutputOf, type Schema } from '../tasks/standard-schema.ts';
-import type { ExecutorDefinition, ExecutorKind, ExecutorOptions, InvolvedResource } from './executor-definition.ts';
+import type { ExecutorDefinition, ExecutorKind, ExecutorOptions } from './executor-definition.ts';
 
 const knownOptions = [
   'name',
@@ -20,6 +20,9 @@ const knownOptions = [
   'transitions',
   'priority',
   'deadline',
+  'throttle',
+  'onSuccess',
+  'onFailure',
 ];
 
 /**
@@ -148,7 +151,7 @@ export function defineExecutor<
 export function defineExecutor<const I extends Schema | undefined = undefined>(
   options: Omit<
     ExecutorOptions<undefined, never, never, never, I, undefined>,
-    'facts' | 'before' | 'involves' | 'transitions'
+    'facts' | 'before' | 'involves' | 'transitions' | 'throttle' | 'onSuccess' | 'onFailure'
   > & {
     readonly name: string;
   },
@@ -157,16 +160,6 @@ export function defineExecutor(first: object, second?: object): ExecutorDefiniti
   return second === undefined
     ? executorDefinition('plain', undefined, first, {})
     : executorDefinition('plain', first, second, {});
-}
-
-/** Names another resource that an executor owns while it runs; by default it moves as in an update. */
-export function involve<R extends ObjectLiteral, T extends string>(
-  definition: ResourceDefinition<R, never, string, T> | ResourceDefinition<R, unknown, string, T>,
-  resource: R,
-  transitions?: OperationTransitions<T>,
-): InvolvedResource {
-  const loose = definition as unknown as ResourceDefinition;
-  return { definition: loose, resource, transitions: transitions ?? loose.states.operations.update ?? {} };
 }
 
 type LooseOptions = {
@@ -214,11 +207,14 @@ function executorDefinition<R, Input, Kind extends ExecutorKind>(
     transitions,
     priority: loose.priority ?? 0,
     deadlineMs: loose.deadline === undefined ? null : durationMs(loose.deadline, `deadline of executor "${name}"`),
+    throttles: [loose['throttle'] ?? []].flat(),
     action: extra.action ?? '',
     actionDetails: extra.actionDetails,
     facts: loose['facts'],
     before: loose['before'],
     involves: loose['involves'],
+    onSuccess: loose['onSuccess'],
+    onFailure: loose['onFailure'],
     plan: loose.plan,
     appendsDeletion: extra.appendsDeletion ?? false,
     onForce: loose['onForce'] ?? 'forget',

@@ -10,6 +10,7 @@ import { managerConnection } from '../executions/manager-connection.ts';
 import type { ResourceRef, ResourceWrites } from '../executions/resource-writes.ts';
 import { findKnownRequest, scheduleExecution, type Scheduled } from '../executions/schedule-execution.ts';
 import type { StepDraft } from '../executions/step-plan.ts';
+import type { ParentStep } from '../executions/sql/insert-execution.ts';
 import { expireIdempotencyKey } from '../executions/sql/expire-idempotency-key.ts';
 import { sqlState } from '../executions/sql-state.ts';
 import type { ResourceRegistry } from '../resources/resource-registry.ts';
@@ -19,7 +20,9 @@ import { buildPlan } from './build-plan.ts';
 import type { ExecuteOptions, ResolvedExecuteOptions } from './execute-options.ts';
 import { parseExecuteOptions } from './execute-options.ts';
 import type { ExecutorDefinition } from './executor-definition.ts';
-import { startingResources } from './starting-resources.ts';
+import { checkLevels } from './check-levels.ts';
+import { readsResource, withScopeKeys } from './scope-keys.ts';
+import { resourceRules, startingResources } from './starting-resources.ts';
 import type { TaskRegistry } from './task-registry.ts';
 
 export interface ExecuteRequest {
@@ -28,8 +31,8 @@ export interface ExecuteRequest {
   readonly resource: unknown;
   readonly input: unknown;
   readonly options: ExecuteOptions;
-  /** Set for a child: the step that waits for it. */
-  readonly parent?: { readonly executionId: string; readonly position: number };
+  /** Set for a child: the step that starts it. */
+  readonly parent?: ParentStep;
   /** Set for background tasks: from the checked input to the key that is alive once. */
   readonly uniqueKey?: (input: unknown) => string;
   readonly whenBusy?: WhenBusy;
@@ -99,6 +102,21 @@ export class ExecutionScheduler {
     return { steps: plan.steps, planHash: plan.hash, requestHash: requestHashed };
   }
 
+  /**
+   * The same for an executor without a resource, in a transaction that is not TypeORM's.
+   *
+   * @throws TRANSACTION_REQUIRED for an executor that reads a resource or has a hook, which needs an EntityManager.
+   */
+  async scheduleOn(connection: Connection, request: ExecuteRequest): Promise<Scheduled> {
+    const { executor } = request;
+    if (executor.resource !== undefined || executor.before !== undefined) {
+      throw new ReeveError('TRANSACTION_REQUIRED', `"${executor.name}" can be started only through an EntityManager`);
+    }
+    return behindSavepoint(connection, this.#options.lockTimeoutMs, (scope) =>
+      this.#scheduleGuarded({ connection, manager: undefined, scope }, request),
+    );
+  }
+
   async #scheduleGuarded({ connection, manager, scope }: Caller, request: ExecuteRequest): Promise<Scheduled> {
     const { executor } = request;
     const options = parseExecuteOptions(request.options, `execute("${executor.name}")`);
@@ -114,10 +132,16 @@ export class ExecutionScheduler {
     const hash = requestHash(executor, ref, { input, changed, plan: taskPlan?.hash ?? null });
     const known = await this.#knownRequest(connection, options, hash);
     if (known !== undefined) return known;
-    const resource = ref === undefined ? undefined : await this.#load({ executor, options, manager }, ref);
+    const load = async (): Promise<ObjectLiteral> =>
+      ref === undefined || manager === undefined ? {} : this.#load(executor.name, manager, ref);
+    const hooked = ref !== undefined && needsResource(executor, options);
+    let resource = hooked ? await load() : undefined;
     const facts = this.#json(executor.facts?.(resource ?? {}, checked), `The facts of "${executor.name}"`);
     const plan = taskPlan ?? buildPlan(executor, { input, facts, changed, heavy, limits });
     await this.#checkSteps(executor, plan.steps);
+    if (readsResource(plan.throttles)) resource ??= await load();
+    const steps = withScopeKeys(plan.steps, plan.throttles, resource ?? null);
+    if (request.parent?.awaited === true) await checkLevels(connection, request.parent, { executor, steps });
     const owned = startingResources(executor, this.#resources, {
       resource: resource ?? {},
       ref,
@@ -147,11 +171,12 @@ export class ExecutionScheduler {
         parent: request.parent ?? null,
       },
       resources: owned,
-      steps: options.force && executor.onForce === 'keepTrying' ? plan.steps.map(keptTrying) : plan.steps,
+      rules: resourceRules(executor, this.#resources, { resource: resource ?? {}, input: checked }),
+      steps: options.force && executor.onForce === 'keepTrying' ? steps.map(keptTrying) : steps,
       countdownMs: options.countdownMs,
       before: async () => {
         const { before } = executor;
-        if (before === undefined) return;
+        if (before === undefined || manager === undefined) return;
         await scope.asCaller(async () => before({ manager, resource: resource ?? {}, input: checked }));
       },
     });
@@ -177,30 +202,16 @@ export class ExecutionScheduler {
     return executor.resource === undefined ? undefined : this.#resources.ref(executor.resource, resource);
   }
 
-  /** The row as the caller's transaction sees it, where something of the executor wants to see it. */
-  async #load(
-    {
-      executor,
-      options,
-      manager,
-    }: { executor: ExecutorDefinition; options: ResolvedExecuteOptions; manager: EntityManager },
-    ref: ResourceRef,
-  ): Promise<ObjectLiteral> {
-    const { facts, before, involves, actionDetails } = executor;
-    const isForced = executor.kind === 'delete' && options.force;
-    if (!isForced && [facts, before, involves, actionDetails].every((hook) => hook === undefined)) return {};
+  /** The row as the caller's transaction sees it. */
+  async #load(name: string, manager: EntityManager, ref: ResourceRef): Promise<ObjectLiteral> {
     const found = await this.#resources.load(ref, manager).catch((error: unknown) => {
       if (sqlState(error) === '22P02') return undefined;
       throw error;
     });
     if (found !== undefined) return found;
-    throw new ReeveError(
-      'RESOURCE_NOT_FOUND',
-      `${ref.type} ${ref.id} does not exist, so "${executor.name}" cannot start`,
-      {
-        details: { resourceType: ref.type, resourceId: ref.id },
-      },
-    );
+    throw new ReeveError('RESOURCE_NOT_FOUND', `${ref.type} ${ref.id} does not exist, so "${name}" cannot start`, {
+      details: { resourceType: ref.type, resourceId: ref.id },
+    });
   }
 
   /** Queues and tasks must be known, and input that is already complete must fit its task. */
@@ -224,6 +235,13 @@ export class ExecutionScheduler {
     if (problems.length > 0)
       throw problemsError('INPUT_INVALID', `The plan of "${executor.name}" does not fit`, problems);
   }
+}
+
+/** Whether something of the executor wants to see the row. */
+function needsResource(executor: ExecutorDefinition, options: ResolvedExecuteOptions): boolean {
+  const { facts, before, involves, actionDetails, onSuccess, onFailure } = executor;
+  const isForced = executor.kind === 'delete' && options.force;
+  return isForced || [facts, before, involves, actionDetails, onSuccess, onFailure].some((hook) => hook !== undefined);
 }
 
 /** For a forced deletion that keeps trying: any error, for as long as it takes, at least once an hour. */
@@ -263,6 +281,7 @@ function requestHash(
 
 interface Caller {
   readonly connection: Connection;
-  readonly manager: EntityManager;
+  /** Absent only where neither a resource nor a hook needs it. */
+  readonly manager: EntityManager | undefined;
   readonly scope: SavepointScope;
 }

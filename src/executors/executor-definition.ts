@@ -1,8 +1,9 @@
 import type { EntityManager, ObjectLiteral } from 'typeorm';
 import type { Duration } from '../core/duration.ts';
 import type { Jsonable, JsonValue } from '../core/json.ts';
-import type { OperationKind, OperationTransitions } from '../core/state-machine.ts';
+import type { OperationKind, OperationTransitions, Transition } from '../core/state-machine.ts';
 import type { ResourceDefinition } from '../resources/define-resource.ts';
+import type { ThrottleDefinition } from '../tasks/define-throttle.ts';
 import type { Plan } from '../tasks/plan.ts';
 import type { OutputOf, Schema } from '../tasks/standard-schema.ts';
 
@@ -13,6 +14,13 @@ export interface InvolvedResource {
   readonly definition: ResourceDefinition;
   readonly resource: unknown;
   readonly transitions: OperationTransitions;
+}
+
+/** What happens to another resource at the end of an operation. Made by {@link rule}. */
+export interface StateRule {
+  readonly definition: ResourceDefinition;
+  readonly resource: unknown;
+  readonly transition: Transition;
 }
 
 /** What a `before` hook gets: the caller's transaction, the resource as it was read in it, the checked input. */
@@ -41,8 +49,17 @@ export interface ExecutorOptions<R, B, S extends string, T extends string, I ext
   readonly before?: (scope: BeforeScope<R, OutputOf<I>>) => Promise<void> | void;
   /** Further resources that start and end with this operation. If one of them is busy, none changes. */
   readonly involves?: (resource: R, input: OutputOf<I>) => readonly InvolvedResource[];
+  /**
+   * Other resources that move when the operation succeeds, each only if its state fits and nobody else owns it; in the
+   * same commit. See {@link rule}.
+   */
+  readonly onSuccess?: (resource: R, input: OutputOf<I>) => readonly StateRule[];
+  /** The same when it fails or is canceled; they get the error. */
+  readonly onFailure?: (resource: R, input: OutputOf<I>) => readonly StateRule[];
   /** Transitions other than those that the state machine declares for this kind of operation. */
   readonly transitions?: OperationTransitions<NoInfer<T>>;
+  /** Around the whole plan: it begins once a permit of each is there. */
+  readonly throttle?: ThrottleDefinition<R> | readonly ThrottleDefinition<R>[];
   /** 0, the default, is taken before all others; then 1 to 1000 in this order. */
   readonly priority?: number;
   /** How long an execution may take, waiting included; after it it is canceled with DEADLINE_EXCEEDED. Default: no limit. */
@@ -59,12 +76,16 @@ export interface ExecutorDefinition<R = unknown, Input = unknown, Kind extends E
   readonly transitions: OperationTransitions | undefined;
   readonly priority: number;
   readonly deadlineMs: number | null;
+  /** Around the whole plan. */
+  readonly throttles: readonly ThrottleDefinition[];
   /** For people, on the resource, while an action is under way. */
   readonly action: string;
   readonly actionDetails: ((resource: ObjectLiteral, input: unknown) => JsonValue) | undefined;
   readonly facts: ((resource: ObjectLiteral, input: unknown) => unknown) | undefined;
   readonly before: ((scope: BeforeScope<ObjectLiteral, unknown>) => Promise<void> | void) | undefined;
   readonly involves: ((resource: ObjectLiteral, input: unknown) => readonly InvolvedResource[]) | undefined;
+  readonly onSuccess: ((resource: ObjectLiteral, input: unknown) => readonly StateRule[]) | undefined;
+  readonly onFailure: ((resource: ObjectLiteral, input: unknown) => readonly StateRule[]) | undefined;
   readonly plan: (plan: AnyPlan, input: unknown, facts: unknown, changed: readonly string[]) => unknown;
   readonly appendsDeletion: boolean;
   /** What `force` does in a delete executor. */

@@ -13,6 +13,7 @@ import type { AnyPlan, ExecutorDefinition } from './executor-definition.ts';
 export interface Known {
   readonly queues: readonly string[];
   readonly tasks: readonly TaskDefinition<never>[];
+  readonly executors: readonly ExecutorDefinition[];
 }
 
 /**
@@ -21,19 +22,44 @@ export interface Known {
  * A plan that needs real values to be built is checked when it is scheduled, before any row is written.
  */
 export function registrationProblems(executor: ExecutorDefinition, known: Known): string[] {
-  const steps = tryPlan(executor);
-  if (!isPlan(steps)) return steps.problems;
+  const tried = tryPlan(executor);
+  if ('problems' in tried) return tried.problems;
   const methods = backendMethods(executor);
-  return steps.flatMap((step) => stepProblems(executor, step, known, methods));
+  return [
+    ...tried.steps.flatMap((step) => stepProblems(executor, step, known, methods)),
+    ...tried.builder.children.flatMap((child) => childProblems(executor, child, known)),
+  ];
 }
 
-function isPlan(tried: readonly StepDraft[] | { problems: string[] }): tried is readonly StepDraft[] {
-  return Array.isArray(tried);
+/** A child must be registered too, and may not wait for a throttle below one that is held around it. */
+function childProblems(
+  executor: ExecutorDefinition,
+  child: { readonly executor: string; readonly level: number; readonly throttles: readonly string[] },
+  known: Known,
+): string[] {
+  const place = `executor "${executor.name}" runs "${child.executor}" as a child`;
+  const found = known.executors.find((candidate) => candidate.name === child.executor);
+  if (found === undefined) return [`${place}, which is not registered; add it to "executors"`];
+  const tried = tryPlan(found);
+  if ('problems' in tried) return [];
+  const wrong = [...tried.builder.throttles.values()].filter(
+    (throttle) => throttle.level <= child.level && !child.throttles.includes(throttle.name),
+  );
+  return wrong.map(
+    (throttle) =>
+      `${place} inside a throttle of level ${child.level}, and that one waits for "${throttle.name}" of level ${throttle.level}; give "${throttle.name}" a higher level`,
+  );
 }
 
-function tryPlan(executor: ExecutorDefinition): readonly StepDraft[] | { problems: string[] } {
+interface Tried {
+  readonly steps: readonly StepDraft[];
+  readonly builder: PlanBuilder;
+}
+
+function tryPlan(executor: ExecutorDefinition): Tried | { readonly problems: string[] } {
   const builder = new PlanBuilder({
     executor: executor.name,
+    resource: executor.resource?.name,
     machine: executor.resource?.states,
     begin: namedTransition(executor, 'begin'),
     heavy: false,
@@ -41,14 +67,16 @@ function tryPlan(executor: ExecutorDefinition): readonly StepDraft[] | { problem
     dry: true,
   });
   try {
-    executor.plan(anyPlan(builder), standIn(), standIn(), []);
+    const build = (): void => void executor.plan(anyPlan(builder), standIn(), standIn(), []);
+    if (executor.throttles.length === 0) build();
+    else builder.throttle(executor.throttles, build);
   } catch (error) {
     if (isReeveError(error, 'PLAN_INVALID') || isReeveError(error, 'CONFIGURATION_INVALID')) {
       const { problems } = error.details;
       return { problems: Array.isArray(problems) ? problems.map(String) : [error.message] };
     }
   }
-  return builder.finish();
+  return { steps: builder.finish(), builder };
 }
 
 function anyPlan(builder: PlanBuilder): AnyPlan {

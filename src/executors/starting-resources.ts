@@ -6,7 +6,8 @@ import type { ResourceRef } from '../executions/resource-writes.ts';
 import type { StartingResource } from '../executions/schedule-execution.ts';
 import type { ResourceDefinition } from '../resources/define-resource.ts';
 import type { ResourceRegistry } from '../resources/resource-registry.ts';
-import type { ExecutorDefinition } from './executor-definition.ts';
+import type { ResourceRule } from '../executions/sql/insert-rules.ts';
+import type { ExecutorDefinition, StateRule } from './executor-definition.ts';
 
 interface StartSubject {
   readonly resource: ObjectLiteral;
@@ -43,6 +44,20 @@ export function startingResources(
     });
   }
   return owned;
+}
+
+/** What happens to other resources at the end, as the executor says for this resource and input. */
+export function resourceRules(
+  executor: ExecutorDefinition,
+  registry: ResourceRegistry,
+  { resource, input }: { readonly resource: ObjectLiteral; readonly input: unknown },
+): ResourceRule[] {
+  const rules = (end: ResourceRule['end'], given: readonly StateRule[] = []): ResourceRule[] =>
+    given.map((one) => ({ ...registry.ref(one.definition, one.resource), end, transition: one.transition }));
+  return [
+    ...rules('success', executor.onSuccess?.(resource, input)),
+    ...rules('failure', executor.onFailure?.(resource, input)),
+  ];
 }
 
 function remainsOf(executor: ExecutorDefinition, resource: ObjectLiteral): JsonValue {

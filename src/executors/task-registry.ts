@@ -7,8 +7,11 @@ import type { StepHandler } from '../tasks/step-handler.ts';
 /** The tasks that a process knows: its own and the families. */
 export class TaskRegistry {
   readonly #tasks = new Map<string, TaskDefinition<never>>();
+  readonly #handlers: ReadonlyMap<string, StepHandler>;
 
-  constructor(tasks: readonly TaskDefinition<never>[]) {
+  /** @param handlers - What runs tasks whose handler belongs to one Reeve, such as those of the verb family. */
+  constructor(tasks: readonly TaskDefinition<never>[], handlers: ReadonlyMap<string, StepHandler> = new Map()) {
+    this.#handlers = handlers;
     for (const task of tasks) this.#tasks.set(task.name, task);
   }
 
@@ -18,7 +21,7 @@ export class TaskRegistry {
 
   /** @throws TASK_UNKNOWN with the nearest known name. */
   handler(name: string): StepHandler {
-    const handler = families.get(name) ?? this.#tasks.get(name)?.handler;
+    const handler = families.get(name) ?? this.#handlers.get(name) ?? this.#tasks.get(name)?.handler;
     if (handler !== undefined) return handler;
     throw new ReeveError(
       'TASK_UNKNOWN',

@@ -11,6 +11,8 @@ export interface RelayOptions {
   readonly broker: Broker;
   readonly engineId: string;
   readonly logger: Logger;
+  /** Admits whoever waits for a permit and may have it; called before each look. */
+  readonly admit: () => Promise<unknown>;
   /** How often it looks without being asked. */
   readonly intervalMs: number;
 }
@@ -68,9 +70,15 @@ export class Relay {
   async #round(): Promise<number | undefined> {
     const minAgeMs = this.#nudged ? 0 : idleMinAgeMs;
     this.#nudged = false;
+    // A line that cannot be moved on keeps nothing else from being published.
+    const refused = await this.#options.admit().then(
+      () => undefined,
+      (error: unknown) => (Error.isError(error) ? error : new Error(String(error))),
+    );
     const found = await listUnpublishedSteps(this.#options.connection, { limit: batchSize, minAgeMs });
     const steps = found.filter((step) => this.#unmarked.get(jobId(step))?.epoch !== step.epoch);
     if (steps.length > 0) await this.#publish(steps);
+    if (refused !== undefined) throw refused;
     if (found.length >= batchSize) {
       await this.#mark();
       return 0;

@@ -1,6 +1,5 @@
 import type { Logger } from '../core/logging.ts';
 import { Loop } from '../core/loop.ts';
-import type { CancelAnswer } from '../executions/cancel-execution.ts';
 import { expireExecution } from '../executions/expire-execution.ts';
 import type { LedgerPool } from '../executions/ledger-pool.ts';
 import type { ResourceWrites } from '../executions/resource-writes.ts';
@@ -12,8 +11,8 @@ export interface DeadlinesOptions {
   readonly logger: Logger;
   /** The longest pause; a deadline that another process sets for sooner is seen after it at the latest. */
   readonly intervalMs: number;
-  /** Tells the running steps of this process, and whoever waits for the result. */
-  readonly onCanceled: (executionId: string, answer: CancelAnswer) => void;
+  /** Tells the running steps of this process and whoever waits for the result, and cancels the children. */
+  readonly onCanceled: (executionId: string) => Promise<unknown>;
 }
 
 const batchSize = 200;
@@ -44,7 +43,7 @@ export class Deadlines {
       const answer = await expireExecution(pool, writes, executionId);
       if (answer === undefined) continue;
       logger.warn({ event: 'execution.overdue', execution: executionId }, 'the deadline of an execution has passed');
-      onCanceled(executionId, answer);
+      await onCanceled(executionId);
     }
     if (ids.length === batchSize) return 0;
     return nextMs === null ? undefined : nextMs + 1;

@@ -34,7 +34,7 @@ export class ResourceStore implements ResourceWrites {
     if (transition !== undefined) assignments.set('state', transition.to);
     const taken = change.ownerAfter === undefined ? ownerByState(change, definition.states.stable) : undefined;
     const ownerAfter = change.ownerAfter ?? taken;
-    if (ownerAfter !== undefined) assignments.set('executionId', ownerAfter === 'mine' ? change.executionId : null);
+    if (ownerAfter !== undefined) assignments.set('executionId', ownerId(ownerAfter, change));
     if (change.runtimeState !== undefined) assignments.set('runtimeState', change.runtimeState);
     if (change.action !== undefined && table.has('action')) assignments.set('action', change.action);
     if (change.actionDetails !== undefined && table.has('actionDetails')) {
@@ -75,6 +75,19 @@ export class ResourceStore implements ResourceWrites {
     await insertExecutionResources(connection, executionId, [owned]);
   }
 
+  async hold(connection: Connection, ref: ResourceRef, executionId: string): Promise<'held' | 'busy' | 'missing'> {
+    const { table } = this.#registry.get(ref.type);
+    const owner = table.column('executionId').name;
+    const { count } = await connection.query(
+      `WITH free AS MATERIALIZED (SELECT ${table.idColumn} AS free_id FROM ${table.path}
+         WHERE ${table.idColumn} = $1 AND ${owner} IS NULL FOR UPDATE SKIP LOCKED)
+       UPDATE ${table.path} SET ${owner} = $2 FROM free WHERE ${table.idColumn} = free.free_id`,
+      [ref.id, executionId],
+    );
+    if (count === 1) return 'held';
+    return (await this.find(connection, ref)) === undefined ? 'missing' : 'busy';
+  }
+
   async remove(connection: Connection, ref: ResourceRef, executionId: string): Promise<boolean> {
     const { table } = this.#registry.get(ref.type);
     const { count } = await connection.query(
@@ -109,12 +122,19 @@ function ownerByState(change: ResourceChange, stable: readonly string[]): 'mine'
   return change.owner === 'any' ? 'mine' : undefined;
 }
 
+function ownerId(owner: NonNullable<ResourceChange['ownerAfter']>, change: ResourceChange): string | null {
+  if (typeof owner === 'object') return owner.executionId;
+  return owner === 'mine' ? change.executionId : null;
+}
+
 function guard(assignments: Assignments, change: ResourceChange): string {
   const conditions: string[] = [];
   const owner = assignments.columnOf('executionId');
   const mine = (): string => `${owner} = ${assignments.param(change.executionId)}`;
   if (change.owner === 'free') conditions.push(`${owner} IS NULL`);
   else if (change.owner === 'mine') conditions.push(mine());
+  else if (typeof change.owner === 'object')
+    conditions.push(`${owner} = ${assignments.param(change.owner.executionId)}`);
   else conditions.push(`(${owner} IS NULL OR ${mine()})`);
   if (change.transition !== undefined) {
     conditions.push(

@@ -15,6 +15,8 @@ export interface ChildOptions {
    * and only where the plan itself names the resource.
    */
   readonly onParentFailure?: 'fail' | 'delete' | 'leave';
+  /** `false`: the plan goes on at once, and the child ends by itself; its result is its `executionId`. */
+  readonly wait?: boolean;
   /** For update executors. */
   readonly changed?: readonly string[];
   /** For delete executors. */

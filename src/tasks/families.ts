@@ -1,4 +1,4 @@
-import { ReeveError } from '../core/errors.ts';
+import { ReeveError, type ErrorCode } from '../core/errors.ts';
 import { isEnded } from '../executions/states.ts';
 import { callBackend } from './backend-call.ts';
 import { pollHandler } from './poll-handler.ts';
@@ -23,6 +23,14 @@ export const families: ReadonlyMap<string, StepHandler> = new Map<string, StepHa
     },
   ],
   [
+    'reeve.expand',
+    async (run) => {
+      const expanded = await run.expand();
+      if (expanded === undefined) return { kind: 'again', delayMs: otherBuildDelayMs, poll: run.step.poll };
+      return { kind: 'succeeded', result: expanded.data, added: expanded.steps };
+    },
+  ],
+  [
     'reeve.child',
     async (run) => {
       const child = await run.child();
@@ -33,5 +41,17 @@ export const families: ReadonlyMap<string, StepHandler> = new Map<string, StepHa
       throw new ReeveError('CHILD_FAILED', `${child.name} (execution ${child.executionId}) ${cause}`);
     },
   ],
+  [
+    'reeve.permit',
+    async (run) => {
+      const { refused } = (run.step.poll ?? {}) as { refused?: { code: ErrorCode; message: string } };
+      if (refused !== undefined) throw new ReeveError(refused.code, refused.message);
+      throw new ReeveError(
+        'EXECUTION_CORRUPT',
+        `step ${run.step.position + 1} waits for permits, and was given to a worker`,
+      );
+    },
+  ],
+  ['reeve.release', async () => ({ kind: 'succeeded', result: null })],
   ['reeve.join', async () => ({ kind: 'succeeded', result: null })],
 ]);

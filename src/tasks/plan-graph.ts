@@ -23,9 +23,22 @@ interface GateSides {
  */
 export class PlanGraph {
   readonly #nodes: { node: DraftNode; readonly predecessors: number[] }[] = [];
+  /** The number of the first step; what has a lower one is of the plan that these steps are added to. */
+  readonly #base: number;
   /** What the next step waits for. */
   #tails: readonly number[] = [];
   #previous: Previous | undefined;
+
+  /** @param after - For steps that are added to a plan: their first number, and the step that adds them. */
+  constructor(after?: { readonly base: number; readonly position: number }) {
+    this.#base = after?.base ?? 0;
+    this.#previous = after?.position;
+  }
+
+  /** The number of the next step. */
+  get next(): number {
+    return this.#base + this.#nodes.length;
+  }
 
   get size(): number {
     return this.#nodes.length;
@@ -38,7 +51,7 @@ export class PlanGraph {
 
   /** Adds a step behind the present place, which it becomes. */
   add(node: DraftNode): number {
-    const position = this.#nodes.length;
+    const position = this.next;
     this.#nodes.push({ node, predecessors: [...this.#tails] });
     this.#tails = [position];
     this.#previous = position;
@@ -57,9 +70,9 @@ export class PlanGraph {
     const results: Previous[] = [];
     const entries = branches.map((branch) => {
       this.#goTo(start);
-      const first = this.#nodes.length;
+      const first = this.next;
       branch();
-      const isEmpty = this.#nodes.length === first;
+      const isEmpty = this.next === first;
       if (!isEmpty) tails.push(...this.#tails);
       results.push(isEmpty ? null : (this.#previous ?? null));
       return isEmpty ? undefined : first;
@@ -71,17 +84,16 @@ export class PlanGraph {
   }
 
   /**
-   * Adds a gate, the side that follows when it says yes, the one when it says no, and a join behind both. A side
-   * without steps leads from the gate to the join.
+   * Adds the two sides that a step decides between, and a join behind both: one that follows when it says yes, one when
+   * it says no. A side without steps leads from the step to the join.
    */
-  gate(gate: DraftNode, sides: { yes: () => void; no: () => void }, join: DraftNode): void {
-    const position = this.add(gate);
+  decide(position: number, sides: { yes: () => void; no: () => void }, join: DraftNode): void {
     const start: Place = { tails: [position], previous: this.#previous };
     const side = (build: () => void): readonly [number, number] | null => {
       this.#goTo(start);
-      const first = this.#nodes.length;
+      const first = this.next;
       build();
-      return this.#nodes.length === first ? null : [first, this.#nodes.length - 1];
+      return this.next === first ? null : [first, this.next - 1];
     };
     const yes = side(sides.yes);
     const yesTails = this.#tails;
@@ -89,20 +101,31 @@ export class PlanGraph {
     this.#tails = [...new Set([...yesTails, ...this.#tails])];
     const joined = this.add(join);
     this.#previous = null;
-    const decided: GateSides & { join: number } = { yes, no, join: joined };
-    const added = this.#nodes[position];
-    if (added !== undefined) added.node = { ...added.node, effects: { ...added.node.effects, gate: decided } };
+    const gate: GateSides & { join: number } = { yes, no, join: joined };
+    this.change(position, (node) => ({ ...node, effects: { ...node.effects, gate } }));
+  }
+
+  /** Puts a step in front of a part and one behind it; what comes after gets the result of the part. */
+  around(first: DraftNode, build: () => void, last: DraftNode): { first: number; last: number } {
+    const before = this.#previous;
+    const start = this.add(first);
+    this.#previous = before;
+    build();
+    const result = this.#previous;
+    const end = this.add(last);
+    this.#previous = result;
+    return { first: start, last: end };
   }
 
   /** How many steps of a range wait for nothing else in it: more than one where a branch begins with a group. */
   entriesBetween(first: number, last: number): number {
-    const range = this.#nodes.slice(first, last + 1);
+    const range = this.#nodes.slice(first - this.#base, last - this.#base + 1);
     return range.filter(({ predecessors }) => predecessors.every((predecessor) => predecessor < first)).length;
   }
 
   /** Changes a step that is there already. */
   change(position: number, change: (node: DraftNode) => DraftNode): void {
-    const added = this.#nodes[position];
+    const added = this.#nodes[position - this.#base];
     if (added !== undefined) added.node = change(added.node);
   }
 
@@ -110,14 +133,14 @@ export class PlanGraph {
   finish(end: DraftNode): readonly StepDraft[] {
     this.add(end);
     const next = this.#nodes.map((): number[] => []);
-    for (const [position, { predecessors }] of this.#nodes.entries()) {
-      for (const predecessor of predecessors) next[predecessor]?.push(position);
+    for (const [index, { predecessors }] of this.#nodes.entries()) {
+      for (const predecessor of predecessors) next[predecessor - this.#base]?.push(this.#base + index);
     }
-    return this.#nodes.map(({ node, predecessors }, position) => ({
+    return this.#nodes.map(({ node, predecessors }, index) => ({
       ...node,
-      position,
+      position: this.#base + index,
       openPredecessors: predecessors.length,
-      next: next[position] ?? [],
+      next: next[index] ?? [],
     }));
   }
 

@@ -11,17 +11,14 @@ import type {
 } from './backend-types.ts';
 import { childEffect, type ChildExecutor, type ChildOptions } from './child-options.ts';
 import type { TaskDefinition } from './define-task.ts';
+import type { ThrottleDefinition } from './define-throttle.ts';
+import { holdKey, type Hold } from './hold.ts';
+import { splitRest, type CallRest, type Given, type PollRest } from './plan-arguments.ts';
 import type { PlanBuilder } from './plan-builder.ts';
 import { pollOptionNames, type CallOptions, type PollOptions, type StepOptions } from './plan-options.ts';
 import { parsePoll } from './poll-policy.ts';
 import { parseLimits } from './step-limits.ts';
 import type { TaskContext } from './task-context.ts';
-
-/** Arguments of a step, or a mapping that picks them from the result of the previous step and of named ones. */
-type Given<Args, Previous, Steps> = Jsonable<Args> | ((previous: Previous, steps: Steps) => Jsonable<Args>);
-
-type CallRest<Args extends readonly unknown[], Previous, Steps, Options> =
-  ([] extends Args ? [options?: Options] : never) | [args: Given<Args, Previous, Steps>, options?: Options];
 
 /**
  * The steps of one execution, as data. Building it is pure: it sees the input and the stored facts and nothing else of
@@ -133,6 +130,41 @@ export class Plan<R, B, S extends string, T extends string, Previous, Steps exte
     return this.#next();
   }
 
+  /** A group with one member for each item of a list. */
+  groupEach<Item, Result>(
+    items: readonly Item[],
+    member: (plan: Plan<R, B, S, T, Previous, Steps>, item: Item) => Plan<R, B, S, T, Result, Steps>,
+    options: { readonly concurrency?: number } = {},
+  ): Plan<R, B, S, T, readonly Result[], Steps> {
+    return this.group(
+      items.map((item) => (plan: Plan<R, B, S, T, Previous, Steps>) => member(plan, item)),
+      options,
+    );
+  }
+
+  /** A part for each item of a list, one after another. */
+  each<Item>(
+    items: readonly Item[],
+    part: (plan: Plan<R, B, S, T, unknown, Steps>, item: Item, index: number) => unknown,
+  ): Plan<R, B, S, T, unknown, Steps> {
+    for (const [index, item] of items.entries()) {
+      const [build] = this.#branches([(plan: never) => part(plan, item, index)]);
+      build?.();
+    }
+    return this.#next();
+  }
+
+  /** A part that is there or not, by what is known when the plan is built; see {@link when} for what is not. */
+  choose(
+    condition: boolean,
+    then: Branch<R, B, S, T, Previous, Steps>,
+    otherwise: Branch<R, B, S, T, Previous, Steps> = (plan) => plan,
+  ): Plan<R, B, S, T, unknown, Steps> {
+    const [build] = this.#branches([condition ? then : otherwise]);
+    build?.();
+    return this.#next();
+  }
+
   /** A group, and a task that gets the results of all members as its input. */
   chord<Member, Result>(
     branches: readonly ((plan: Plan<R, B, S, T, Previous, Steps>) => Plan<R, B, S, T, Member, Steps>)[],
@@ -153,19 +185,20 @@ export class Plan<R, B, S extends string, T extends string, Previous, Steps exte
 
   /**
    * Runs another executor on another resource as an execution of its own, planned when it is reached, and waits for its
-   * end without a worker. Its result feeds the next step; its failure fails this step and names it.
+   * end without a worker. Its result feeds the next step; its failure fails this step and names it. When this execution
+   * fails or is canceled, the child is canceled, and this execution ends after it.
    *
-   * @param resource - Its id, from the facts or picked from an earlier result.
+   * @param resource - Its id, from the facts or picked from an earlier result; null for an executor without a resource.
    */
   child<Child, Input>(
     executor: ChildExecutor<Child, Input>,
-    resource: Given<string, Previous, Steps>,
+    resource: Given<string | null, Previous, Steps>,
     ...rest: undefined extends Input
       ? [input?: Given<Input, Previous, Steps>, options?: ChildOptions]
       : [input: Given<Input, Previous, Steps>, options?: ChildOptions]
   ): Plan<R, B, S, T, JsonValue, Steps> {
     const [input, options = {}] = rest as [unknown, ChildOptions?];
-    const { onParentFailure = 'fail', description, ...executeOptions } = options;
+    const { onParentFailure = 'fail', description, wait = true, ...executeOptions } = options;
     const pick = (value: unknown, previous: unknown, steps: unknown): unknown =>
       typeof value === 'function' ? (value as (a: unknown, b: unknown) => unknown)(previous, steps) : value;
     const args = (previous: unknown, steps: unknown): object => ({
@@ -173,6 +206,7 @@ export class Plan<R, B, S extends string, T extends string, Previous, Steps exte
       resource: pick(resource, previous, steps),
       input: pick(input, previous, steps) ?? null,
       options: executeOptions,
+      awaited: wait,
     });
     const picks = typeof resource === 'function' || typeof input === 'function';
     const child = childEffect(executor, onParentFailure);
@@ -183,6 +217,7 @@ export class Plan<R, B, S extends string, T extends string, Previous, Steps exte
       queue: 'tasks',
       args: picks ? args : args(undefined, undefined),
       options: {},
+      child: executor.name,
       ...(child === undefined ? {} : { effects: { child } }),
     });
     return this.#next();
@@ -202,6 +237,72 @@ export class Plan<R, B, S extends string, T extends string, Previous, Steps exte
   ): Plan<R, B, S, T, null, Steps> {
     const [yes = () => undefined, no = () => undefined] = this.#branches([then, otherwise]);
     this.#builder.gate(predicate, yes, no);
+    return this.#next();
+  }
+
+  /**
+   * Tries one step, and goes on by how it ended: a failure of it is an outcome and does not fail the execution. The
+   * failed side gets the error's code and message. The side that is not taken is skipped.
+   */
+  attempt<Result>(
+    step: (plan: Plan<R, B, S, T, Previous, Steps>) => Plan<R, B, S, T, Result, Steps>,
+    sides: {
+      readonly succeeded?: Branch<R, B, S, T, Result, Steps>;
+      readonly failed?: Branch<R, B, S, T, { readonly code: string; readonly message: string }, Steps>;
+    },
+  ): Plan<R, B, S, T, null, Steps> {
+    const same = (plan: unknown): unknown => plan;
+    const branches = this.#branches([step, sides.succeeded ?? same, sides.failed ?? same]);
+    const [attempt = () => undefined, yes = () => undefined, no = () => undefined] = branches;
+    this.#builder.outcome(attempt, yes, no);
+    return this.#next();
+  }
+
+  /**
+   * Steps that are only known when the place is reached: `load` gets the freshly read resource (null where the executor
+   * has none) and gives JSON, which is stored as the result of this step; `build` makes steps of it and must be pure, as
+   * the plan itself. What follows waits for all of them and gets the loaded data.
+   *
+   * `load` may run again after a crash; only a build with the same plan runs it.
+   */
+  expand<Data>(
+    load: (resource: R, context: TaskContext) => Promise<Data> | Data,
+    build: (
+      plan: Plan<R, B, S, T, Data, Steps>,
+      data: Jsonable<Data>,
+    ) => Plan<R, B, S, T, never, never> | Plan<R, B, S, T, unknown, object>,
+  ): Plan<R, B, S, T, Data, Steps> {
+    this.#builder.expand({ load, build });
+    return this.#next();
+  }
+
+  /**
+   * Runs a part only while it holds a permit of each of the throttles. While there is none, the part waits in line: no
+   * worker is busy, no attempt is used up. The permits are kept through retries and polls, and go to the next in line in
+   * the commit that ends the part. A child shares the permits around it.
+   */
+  throttled<Result>(
+    throttles: ThrottleDefinition<R> | readonly ThrottleDefinition<R>[],
+    part: (plan: Plan<R, B, S, T, Previous, Steps>) => Plan<R, B, S, T, Result, Steps>,
+  ): Plan<R, B, S, T, Result, Steps> {
+    const [build = () => undefined] = this.#branches([part]);
+    const list = (Array.isArray(throttles) ? throttles : [throttles]) as readonly ThrottleDefinition[];
+    this.#builder.throttle(list, build);
+    return this.#next();
+  }
+
+  /**
+   * Runs a part only while the execution owns other resources: nobody else starts an operation on them meanwhile, only
+   * children may. Waits, in order, until they are free; several are taken as one. Two operations that wait for each
+   * other: the later one fails with HOLD_CIRCLE.
+   */
+  hold<Result>(
+    resources: Hold | readonly Hold[],
+    part: (plan: Plan<R, B, S, T, Previous, Steps>) => Plan<R, B, S, T, Result, Steps>,
+  ): Plan<R, B, S, T, Result, Steps> {
+    const [build = () => undefined] = this.#branches([part]);
+    const list = (Array.isArray(resources) ? resources : [resources]) as readonly Hold[];
+    this.#builder.hold(list.map(holdKey), build);
     return this.#next();
   }
 
@@ -282,12 +383,3 @@ type BranchResults<Branches extends readonly unknown[]> = {
     ? Result
     : never;
 };
-
-type PollRest<Args extends readonly unknown[], Previous, Steps, Options> =
-  ([] extends Args ? [options: Options] : never) | [args: Given<Args, Previous, Steps>, options: Options];
-
-function splitRest(rest: readonly unknown[]): [unknown, Record<string, unknown>] {
-  const [first, second] = rest;
-  if (Array.isArray(first) || typeof first === 'function') return [first, (second ?? {}) as Record<string, unknown>];
-  return [[], (first ?? {}) as Record<string, unknown>];
-}

@@ -5,13 +5,21 @@ import type { ClaimedStep } from '../executions/claimed-step.ts';
 import type { StepOutcome } from '../executions/step-outcome.ts';
 import type { HandlerAnswer } from '../tasks/step-handler.ts';
 
+/** What is left to write; `completed` is written already. */
+export type OpenAnswer = Exclude<HandlerAnswer, { readonly kind: 'completed' }>;
+
 /** What the answer of a handler means for its step; a result that cannot be stored is a lasting failure. */
-export function outcomeOfAnswer(step: ClaimedStep, answer: HandlerAnswer, limits: JsonLimits): StepOutcome {
+export function outcomeOfAnswer(step: ClaimedStep, answer: OpenAnswer, limits: JsonLimits): StepOutcome {
   if (answer.kind !== 'succeeded') return answer;
   try {
     const subject = `The result of step ${step.position + 1} "${step.description}"`;
     const result = toJson(answer.result, subject, limits, 'RESULT_NOT_JSON');
-    return { kind: 'succeeded', result, ...(answer.poll === undefined ? {} : { poll: answer.poll }) };
+    return {
+      kind: 'succeeded',
+      result,
+      ...(answer.poll === undefined ? {} : { poll: answer.poll }),
+      ...(answer.added === undefined ? {} : { added: answer.added }),
+    };
   } catch (error) {
     return { kind: 'failed', error: storeError(error) };
   }

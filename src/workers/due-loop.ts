@@ -1,10 +1,10 @@
 import { Loop } from '../core/loop.ts';
 import type { Logger } from '../core/logging.ts';
-import type { Connection } from '../executions/connection.ts';
-import { readyDueSteps } from '../executions/sql/ready-due-steps.ts';
+import type { LedgerPool } from '../executions/ledger-pool.ts';
+import { readyDue } from '../executions/ready-due.ts';
 
 export interface DueLoopOptions {
-  readonly connection: Connection;
+  readonly pool: LedgerPool;
   readonly logger: Logger;
   /** The longest pause; a step that another process delays for less is found after it at the latest. */
   readonly intervalMs: number;
@@ -23,7 +23,7 @@ export class DueLoop {
       logger: options.logger,
       intervalMs: options.intervalMs,
       round: async () => {
-        const { count, nextDueMs } = await readyDueSteps(options.connection, batchSize);
+        const { count, nextDueMs } = await readyDue(options.pool, batchSize);
         if (count > 0) options.nudge();
         if (count === batchSize) return 0;
         return nextDueMs === null ? undefined : Math.max(nextDueMs + 1, 10);

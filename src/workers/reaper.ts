@@ -1,14 +1,12 @@
-import { ReeveError } from '../core/errors.ts';
 import { Loop } from '../core/loop.ts';
 import type { Logger } from '../core/logging.ts';
 import { storeError } from '../core/stored-error.ts';
 import type { ClaimedStep } from '../executions/claimed-step.ts';
-import { finishStep } from '../executions/finish-step.ts';
 import type { LedgerPool } from '../executions/ledger-pool.ts';
 import type { ResourceWrites } from '../executions/resource-writes.ts';
 import { isConnectionError } from '../executions/sql-state.ts';
 import { listExpiredSteps } from '../executions/sql/list-expired-steps.ts';
-import type { StepOutcome } from '../executions/step-outcome.ts';
+import { reapStep } from './reap-step.ts';
 import { stepLogger } from './step-log.ts';
 
 export interface ReaperOptions {
@@ -75,7 +73,7 @@ export class Reaper {
 
   async #tryReap(step: ClaimedStep): Promise<void> {
     try {
-      await this.#reap(step);
+      await reapStep(this.#options, step);
       this.#failed.delete(step.token);
     } catch (error) {
       if (isConnectionError(error)) throw error;
@@ -85,21 +83,5 @@ export class Reaper {
         `an expired step could not be ended here: ${storeError(error).message}`,
       );
     }
-  }
-
-  async #reap(step: ClaimedStep): Promise<void> {
-    const { pool, writes, logger, maxCrashes } = this.#options;
-    const crashes = step.crashes + 1;
-    const error = storeError(
-      new ReeveError(
-        'TASK_CRASHED',
-        `the worker ${step.workerId ?? ''} that ran step ${step.position + 1} "${step.description}" died or hung (${crashes} of ${maxCrashes})`,
-      ),
-    );
-    const outcome: StepOutcome =
-      crashes >= maxCrashes ? { kind: 'failed', error } : { kind: 'crashed', error, delayMs: 0 };
-    const answer = await finishStep(pool, writes, { step, outcome, expiredOnly: true });
-    if (answer.kind === 'stale') return;
-    stepLogger(logger, step).warn({ event: 'step.reaped', worker: step.workerId, crashes }, error.message);
   }
 }

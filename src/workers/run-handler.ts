@@ -6,21 +6,32 @@ import { storableText } from '../core/stored-error.ts';
 import type { Connection } from '../executions/connection.ts';
 import { setProgress } from '../executions/sql/set-progress.ts';
 import { resolveReferences } from '../executions/step-references.ts';
+import type { JsonLimits } from '../core/json.ts';
+import type { ResourceWrites } from '../executions/resource-writes.ts';
 import type { ChildStarter } from '../executors/child-starter.ts';
-import type { GatePredicates } from '../executors/gate-predicates.ts';
-import { findStoredPlan } from '../executions/sql/find-stored-plan.ts';
+import { expandStep } from '../executors/expand-step.ts';
+import type { PlanFunctions } from '../executors/plan-functions.ts';
+import type { TaskRegistry } from '../executors/task-registry.ts';
+import type { ClaimedStep } from '../executions/claimed-step.ts';
+import { findExpansion } from '../executions/sql/find-expansion.ts';
+import { findStoredPlan, type StoredPlan } from '../executions/sql/find-stored-plan.ts';
 import { Observer } from '../resources/observer.ts';
 import type { ResourceRegistry } from '../resources/resource-registry.ts';
 import type { HandlerAnswer, StepHandler, StepRun } from '../tasks/step-handler.ts';
+import type { GatePredicate } from '../tasks/plan-builder.ts';
 import type { TaskContext } from '../tasks/task-context.ts';
 import type { ActiveClaim } from './active-claims.ts';
+import { transactionalCompletion } from './transactional-completion.ts';
 
 export interface RunEnvironment {
   readonly connection: Connection;
   readonly resources: ResourceRegistry;
-  readonly gates: GatePredicates;
+  readonly functions: PlanFunctions;
+  readonly tasks: TaskRegistry;
+  readonly limits: JsonLimits;
   readonly children: ChildStarter;
   readonly logger: Logger;
+  readonly writes: ResourceWrites;
   /** How long the step is given to end by itself after a cancel. */
   readonly cancelGraceMs: number;
   /** Starts a background task for each input, in bulk; answers how many were not refused for their key. */
@@ -89,7 +100,7 @@ function ignoredCancel(claim: ActiveClaim, graceMs: number): Error {
 
 function stepRun(claim: ActiveClaim, environment: RunEnvironment): StepRun {
   const { step } = claim;
-  const { resources, logger, connection, gates, children } = environment;
+  const { resources, logger, connection, children } = environment;
   const subject = `step ${step.position + 1} "${step.description}"`;
   const args = resolveReferences(step.args, (position) => step.results[String(position)], subject);
   const context = taskContext(claim, environment);
@@ -100,24 +111,30 @@ function stepRun(claim: ActiveClaim, environment: RunEnvironment): StepRun {
     if (row !== undefined) return row;
     throw new ReeveError('RESOURCE_LOST', `${ref.type} ${ref.id} was deleted by hand before ${subject} ran`);
   };
+  const otherBuild = (): undefined => {
+    const text = `${subject} is left to a build with the same plan of "${step.executor}"`;
+    logger.warn({ event: 'step.other_build' }, text);
+    return undefined;
+  };
   return {
     step,
     args,
     context,
     loadResource,
+    ...transactionalCompletion(step, environment),
     child: () => children.start(connection, step, args),
     async decide() {
       const stored = await findStoredPlan(connection, step.executionId);
-      const predicate = stored === undefined ? undefined : gates.find(stored, step.position);
-      if (predicate === undefined) {
-        logger.warn(
-          { event: 'gate.other_build' },
-          `${subject} is left to a build with the same plan of "${step.executor}"`,
-        );
-        return undefined;
-      }
+      const predicate = stored === undefined ? undefined : await findPredicate(step, stored, environment);
+      if (predicate === undefined) return otherBuild();
       const resource = context.resource === null ? null : await loadResource();
       return predicate(resource as never, context);
+    },
+    async expand() {
+      const stored = await findStoredPlan(connection, step.executionId);
+      const resource = context.resource === null ? null : await loadResource();
+      const run = { step, context, resource };
+      return (stored && (await expandStep(connection, stored, run, environment))) ?? otherBuild();
     },
     observer: new Observer(connection, resources, { ...step, task: step.task }),
     startAll: (task, inputs) => environment.startAll(task.name, inputs, step.context),
@@ -137,6 +154,17 @@ function stepRun(claim: ActiveClaim, environment: RunEnvironment): StepRun {
       });
     },
   };
+}
+
+async function findPredicate(
+  { executionId, position, expandedBy }: ClaimedStep,
+  stored: StoredPlan,
+  { connection, functions }: RunEnvironment,
+): Promise<GatePredicate | undefined> {
+  if (expandedBy === null) return functions.predicate(stored, position);
+  const expansion = await findExpansion(connection, executionId, expandedBy);
+  if (expansion === undefined || expansion.base === null) return undefined;
+  return functions.predicate(stored, position, { position: expandedBy, base: expansion.base, data: expansion.data });
 }
 
 function taskContext(claim: ActiveClaim, environment: RunEnvironment): TaskContext {

@@ -9,7 +9,7 @@ import type { ResourceWrites } from '../executions/resource-writes.ts';
 import { isConnectionError } from '../executions/sql-state.ts';
 import type { StepOutcome } from '../executions/step-outcome.ts';
 import type { ChildStarter } from '../executors/child-starter.ts';
-import type { GatePredicates } from '../executors/gate-predicates.ts';
+import type { PlanFunctions } from '../executors/plan-functions.ts';
 import type { TaskRegistry } from '../executors/task-registry.ts';
 import { newClaimToken } from '../core/ids.ts';
 import type { StepJob } from '../queues/job.ts';
@@ -25,7 +25,7 @@ export interface StepRunnerOptions {
   readonly writes: ResourceWrites;
   readonly resources: ResourceRegistry;
   readonly tasks: TaskRegistry;
-  readonly gates: GatePredicates;
+  readonly functions: PlanFunctions;
   readonly children: ChildStarter;
   readonly startAll: RunEnvironment['startAll'];
   readonly claims: ActiveClaims;
@@ -37,9 +37,14 @@ export interface StepRunnerOptions {
   /** Whether the worker is stopping, so that a step that was claimed just now and may be interrupted goes back. */
   readonly isDraining: () => boolean;
   readonly logger: Logger;
+  /** Called once the code has ended, before anything of it is written; what it throws is a death of the process. */
+  readonly beforeCompletion?: (step: ClaimedStep) => void;
   /** Called after a completion, with what it made ready or ended. */
   readonly onFinished: (answer: FinishAnswer, step: ClaimedStep) => void;
 }
+
+/** What a job asks for. */
+type WantedStep = Pick<StepJob, 'execution' | 'position' | 'delivery'>;
 
 /** An attempt as it passes through its stages: claim → resolve → run with limits → outcome → complete. */
 export class StepRunner {
@@ -56,7 +61,7 @@ export class StepRunner {
    * Does what a job asks for, if it may still be done. Returns normally for everything that is decided in the ledger,
    * failures of the step included; throws only when the ledger did not answer.
    */
-  async run(job: StepJob): Promise<void> {
+  async run(job: WantedStep): Promise<void> {
     const claim = await this.#claim(job);
     if (claim === undefined) return;
     const { step } = claim.claim;
@@ -68,11 +73,14 @@ export class StepRunner {
         claim.beginFailure === undefined
           ? await this.#attempt(claim.claim, logger)
           : outcomeOfError(step, claim.beginFailure);
+      this.#options.beforeCompletion?.(step);
       if (claim.claim.cause === 'lost') {
         logger.warn({ event: 'step.lost' }, 'another worker has the step; nothing of this attempt was written');
         return;
       }
-      const answer = await completeStep(claim.claim, outcome, { ...this.#options, logger });
+      const answer = isFinished(outcome)
+        ? outcome
+        : await completeStep(claim.claim, outcome, { ...this.#options, logger });
       logOutcome(logger, step, answer);
       this.#options.onFinished(answer, step);
     } finally {
@@ -80,7 +88,7 @@ export class StepRunner {
     }
   }
 
-  async #claim(job: StepJob): Promise<{ claim: ActiveClaim; beginFailure?: Error } | undefined> {
+  async #claim(job: WantedStep): Promise<{ claim: ActiveClaim; beginFailure?: Error } | undefined> {
     const { pool, writes, workerId, leaseMs, logger } = this.#options;
     const token = newClaimToken();
     const params = {
@@ -108,14 +116,14 @@ export class StepRunner {
     return undefined;
   }
 
-  async #attempt(claim: ActiveClaim, logger: Logger): Promise<StepOutcome> {
+  async #attempt(claim: ActiveClaim, logger: Logger): Promise<StepOutcome | FinishAnswer> {
     const { step } = claim;
-    const { pool, resources, tasks, gates, children, limits, cancelGraceMs, startAll } = this.#options;
+    const { logger: _logger, ...known } = this.#options;
     try {
-      const handler = tasks.handler(step.task);
-      const environment = { connection: pool, resources, gates, children, logger, cancelGraceMs, startAll };
+      const handler = known.tasks.handler(step.task);
+      const environment = { ...known, connection: known.pool, logger };
       const answer = await runHandler(claim, handler, environment);
-      return outcomeOfAnswer(step, answer, limits);
+      return answer.kind === 'completed' ? answer.finish : outcomeOfAnswer(step, answer, known.limits);
     } catch (error) {
       if (claim.cause === 'cancel') return { kind: 'canceled', error: storeError(error) };
       if (claim.cause === 'shutdown') return { kind: 'released' };
@@ -138,4 +146,9 @@ export class StepRunner {
       }
     }
   }
+}
+
+/** A transactional step comes back with its completion written. */
+function isFinished(outcome: StepOutcome | FinishAnswer): outcome is FinishAnswer {
+  return outcome.kind === 'finished' || outcome.kind === 'stale';
 }

@@ -122,7 +122,11 @@ describe('the invariant checker', () => {
       'has an owner that has ended',
       `UPDATE volume SET state = 'creation_scheduled', execution_id = (SELECT id FROM reeve.execution)`,
     ],
-    ['I1', 'stable state and has an owner', `UPDATE volume SET execution_id = (SELECT id FROM reeve.execution)`],
+    [
+      'I1',
+      'stable state and has an owner that does not hold it',
+      `UPDATE volume SET execution_id = (SELECT id FROM reeve.execution)`,
+    ],
     ['I2', 'no step that is ready', `UPDATE reeve.execution SET state = 'running', finished_at = NULL`],
     [
       'I3',
@@ -131,9 +135,23 @@ describe('the invariant checker', () => {
     ],
     [
       'I3',
-      'execution that has ended',
-      `INSERT INTO reeve.permit (id, execution_id, first_position, last_position, keys, places, held, created_at)
-       SELECT gen_random_uuid(), id, 0, 0, '{k}', '{1}', false, now() FROM reeve.execution`,
+      'belongs to no live scope',
+      `INSERT INTO reeve.permit (execution_id, position, last_position, key, name, max_held, level, place, shared, requested_at)
+       SELECT id, 0, 1, 'k', 'k', 1, 1, 1, false, now() FROM reeve.execution`,
+    ],
+    [
+      'I3',
+      'more permits are held than the limit',
+      `WITH held AS (INSERT INTO reeve.permit (execution_id, position, last_position, key, name, max_held, level, place,
+           shared, held, requested_at, admitted_at)
+         SELECT id, position, position + 1, 'k', 'k', 1, 1, position, false, true, now(), now()
+         FROM reeve.execution, generate_series(0, 1) AS position)
+       INSERT INTO reeve.throttle (key, name, max_held, level, held) VALUES ('k', 'k', 1, 1, 2)`,
+    ],
+    [
+      'I3',
+      'that nobody has asked for',
+      `UPDATE reeve.step SET state = 'waiting', waiting_for = 'permit', finished_at = NULL WHERE position = 0`,
     ],
     ['I4', 'before its predecessor ended well', `UPDATE reeve.step SET state = 'canceled' WHERE position = 0`],
     [

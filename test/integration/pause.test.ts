@@ -17,8 +17,9 @@ describeOnBrokers('a paused execution', (broker) => {
     const later = defineTask({ name: 'later', run: () => 'late' });
     await using bundle = await makeBundle(broker, { executors: [two], tasks: [later] });
     await bundle.reeve.startWorker();
+    const delayed = await bundle.reeve.execute(later, {}, { countdown: '500ms' });
+    await bundle.reeve.pause(delayed.executionId);
     const { executionId } = await bundle.reeve.execute(two, await volumeIn(bundle, 'ok'));
-    const delayed = await bundle.reeve.execute(later, {}, { countdown: '200ms' });
     await eventually(() => expect(outside.names()).toEqual(['rename']));
     for (const id of [executionId, delayed.executionId]) {
       expect(await bundle.reeve.pause(id, { by: 'ada', reason: 'maintenance' })).toEqual({ state: 'paused' });

@@ -4,11 +4,15 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { DataSource, EntitySchema } from 'typeorm';
+import { z } from 'zod';
 import {
   createLogger,
   defineActionExecutor,
+  defineCreateExecutor,
+  defineDeleteExecutor,
   defineReeve,
   defineResource,
+  defineThrottle,
   lifecycle,
   resourceColumns,
   type BackendContext,
@@ -57,6 +61,21 @@ class ThingBackend {
     }
   }
 
+  /** Takes as long as it is told to. */
+  async work(thing: Thing): Promise<string> {
+    await this.#note('work', thing);
+    await pause(Number(process.env['TEST_WORK_MS'] ?? '100'));
+    return this.#note('worked', thing);
+  }
+
+  /** Whether somebody has said that it may go on. */
+  async released(thing: Thing): Promise<boolean> {
+    const rows: unknown[] = await this.#dataSource.query(`SELECT 1 FROM call WHERE method = 'go on' AND name = $1`, [
+      thing.name,
+    ]);
+    return rows.length > 0;
+  }
+
   async #note(method: string, thing: Thing): Promise<string> {
     await this.#dataSource.query(`INSERT INTO call (pid, method, name, key, fence) VALUES ($1, $2, $3, $4, $5)`, [
       process.pid,
@@ -69,24 +88,59 @@ class ThingBackend {
   }
 }
 
-/** The application on a database; the executors are the same in every process. */
-export function childApp(url: string, redis: string | undefined) {
-  const dataSource = new DataSource({ type: 'postgres', url, entities: [ThingSchema], installExtensions: false });
-  const thing = defineResource(ThingSchema, {
+function thingResource(dataSource: DataSource) {
+  return defineResource(ThingSchema, {
     name: 'test.thing',
     states: lifecycle,
     backend: (_thing, context) => new ThingBackend(dataSource, context),
   });
+}
+
+/** The application on a database; the executors are the same in every process. */
+export function childApp(url: string, redis: string | undefined) {
+  const dataSource = new DataSource({ type: 'postgres', url, entities: [ThingSchema], installExtensions: false });
+  const thing = thingResource(dataSource);
   const quick = defineActionExecutor(thing, { name: 'thing.quick', plan: (p) => p.call('quick') });
   const slow = defineActionExecutor(thing, { name: 'thing.slow', plan: (p) => p.call('slow').call('quick') });
+  const four = defineThrottle(thing, { name: 'four' });
+  const provision = defineCreateExecutor(thing, {
+    name: 'thing.provision',
+    throttle: four,
+    plan: (p) => p.call('work'),
+  });
+  const staged = stagedExecutors(thing);
   const reeve = defineReeve({
     dataSource,
     redis,
-    executors: [quick, slow],
+    executors: [quick, slow, provision, ...Object.values(staged)],
     timing: quickTiming,
     logger: createLogger((process.env['REEVE_TEST_LOG'] as 'debug' | undefined) ?? 'silent'),
   });
-  return { dataSource, reeve, quick, slow };
+  return { dataSource, reeve, quick, slow, provision, staged };
+}
+
+/** Where an operation stands when its worker is killed. */
+export const stages = ['step', 'between', 'poll', 'throttle'] as const;
+
+/** An operation of each kind that comes to each of the stages. */
+function stagedExecutors(thing: ReturnType<typeof thingResource>) {
+  const input = z.object({ stage: z.enum(stages) });
+  const one = defineThrottle(thing, { name: 'one', key: (row: Thing) => row.name.split(' ')[0] ?? '', limit: 1 });
+  const create = defineCreateExecutor(thing, {
+    name: 'staged.create',
+    input,
+    plan: (p, { stage }) =>
+      p
+        .call('quick')
+        .choose(stage === 'step', (q) => q.call('slow'))
+        .choose(stage === 'between', (q) => q.wait('2s').call('quick'))
+        .choose(stage === 'poll', (q) => q.poll('released', { every: '300ms', timeout: '1h' }))
+        .choose(stage === 'throttle', (q) => q.throttled(one, (r) => r.call('slow'))),
+  });
+  const { plan } = create;
+  const update = defineActionExecutor(thing, { name: 'staged.update', input, plan: plan as never });
+  const remove = defineDeleteExecutor(thing, { name: 'staged.remove', input, plan: plan as never });
+  return { create, update, remove };
 }
 
 const modes: Record<string, () => Promise<void>> = {
@@ -103,7 +157,11 @@ const modes: Record<string, () => Promise<void>> = {
   /** Serves all queues until it is killed. */
   async worker() {
     const { reeve } = connected();
-    await reeve.startWorker();
+    await reeve.startWorker(
+      process.env['TEST_CONCURRENCY'] === undefined
+        ? {}
+        : { queues: { tasks: Number(process.env['TEST_CONCURRENCY']) } },
+    );
     process.stdout.write('ready\n');
     process.once('SIGTERM', () => {
       reeve.close().then(

@@ -1,5 +1,5 @@
 import type { Bundle } from './bundle.ts';
-import { Volume } from './volume.ts';
+import { InstanceSchema, Volume, type Instance } from './volume.ts';
 import type { ExecutionOutcome } from '../../src/index.ts';
 
 /** A volume as it stands in the database now. */
@@ -11,6 +11,12 @@ export async function readVolume(bundle: Bundle, id: string): Promise<Volume | n
 export async function volumeIn(bundle: Bundle, state: string, fields: Partial<Volume> = {}): Promise<Volume> {
   const saved = await bundle.dataSource.manager.save(Volume, { name: 'data', state, ...fields });
   return bundle.dataSource.manager.findOneByOrFail(Volume, { id: saved.id });
+}
+
+/** A saved instance in the given state. */
+export async function instanceIn(bundle: Bundle, state: string, name = 'instance'): Promise<Instance> {
+  const { id } = await bundle.dataSource.manager.save(InstanceSchema, { name, state });
+  return bundle.dataSource.manager.findOneByOrFail(InstanceSchema, { id });
 }
 
 /** The end of an execution, within ten seconds. */

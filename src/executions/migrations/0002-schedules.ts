@@ -1,5 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { checkedSchema } from '../ledger-pool.ts';
+import { inLedgerSchema } from './in-ledger-schema.ts';
 
 /**
  * What the beat needs: what code says of a schedule apart from what an operator changed, its pause, its last due time
@@ -9,17 +9,11 @@ export class Ledger1763776800000 implements MigrationInterface {
   name = 'Ledger1763776800000';
 
   async up(runner: QueryRunner): Promise<void> {
-    const schema = schemaOf(runner);
-    await runner.query(`SET LOCAL search_path = ${schema}`);
-    for (const statement of upward) await runner.query(statement);
-    await runner.query('RESET search_path');
+    await inLedgerSchema(runner, upward);
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    const schema = schemaOf(runner);
-    await runner.query(`SET LOCAL search_path = ${schema}`);
-    for (const statement of downward) await runner.query(statement);
-    await runner.query('RESET search_path');
+    await inLedgerSchema(runner, downward);
   }
 }
 
@@ -66,9 +60,3 @@ const downward = [
     DROP CONSTRAINT schedule_fire_verdict_check,
     ADD CONSTRAINT schedule_fire_verdict_check CHECK (verdict IN ('fired', 'skipped', 'missed', 'caught_up'))`,
 ];
-
-function schemaOf(runner: QueryRunner): string {
-  const { options } = runner.dataSource;
-  const schema = 'schema' in options ? options.schema : undefined;
-  return checkedSchema(schema ?? 'reeve');
-}

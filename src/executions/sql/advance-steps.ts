@@ -19,11 +19,13 @@ export interface AdvancedRow {
   /** Whether it is the join of a bounded group, and how many members have just reached it. */
   bounds: boolean;
   arrived: number;
+  /** For the last step of a scope: the position of its first. */
+  release: number | null;
 }
 
 /**
  * Takes what has arrived from the open predecessors of each step; at zero a step becomes `ready`, `delayed` by its
- * countdown, or `waiting` where a bounded group has no room for it yet; a join is passed at once. Locks the steps by
+ * countdown, or `waiting` where a bounded group has no room for it yet, or for permits; a join is passed at once. Locks the steps by
  * position, and reads them under the lock, so that several that arrive at the same moment are all counted.
  */
 export async function advanceOnce(
@@ -35,18 +37,19 @@ export async function advanceOnce(
   const { rows } = await connection.query<AdvancedRow>(
     `WITH target AS MATERIALIZED (
        SELECT s.position, s.open_predecessors - arrived.count AS open, arrived.count AS arrived, s.countdown_ms, s.kind,
-         (s.effects -> 'bound' ->> 'waits')::boolean IS TRUE AS waits FROM ${schema}.step AS s
+         CASE WHEN (s.effects -> 'bound' ->> 'waits')::boolean IS TRUE THEN 'group'
+           WHEN s.countdown_ms = 0 THEN s.effects -> 'acquire' ->> 'waitsFor' END AS waits_for FROM ${schema}.step AS s
        JOIN (SELECT position, count(*)::integer FROM unnest($2::integer[]) AS position GROUP BY position) AS arrived
          USING (position)
        WHERE s.execution_id = $1 AND s.state = 'pending' ORDER BY s.position FOR UPDATE OF s),
      decided AS (
-       SELECT position, open, arrived,
-         CASE WHEN open > 0 THEN 'pending' WHEN waits THEN 'waiting' WHEN countdown_ms > 0 THEN 'delayed'
+       SELECT position, open, arrived, waits_for,
+         CASE WHEN open > 0 THEN 'pending' WHEN waits_for IS NOT NULL THEN 'waiting' WHEN countdown_ms > 0 THEN 'delayed'
            WHEN kind = 'join' THEN 'succeeded' ELSE 'ready' END AS state, ${schema}.clock() AS at
        FROM target)
      UPDATE ${schema}.step AS s
      SET open_predecessors = decided.open, state = decided.state,
-       waiting_for = CASE WHEN decided.state = 'waiting' THEN 'permit' END,
+       waiting_for = CASE WHEN decided.state = 'waiting' THEN decided.waits_for END,
        delivery = CASE WHEN decided.state = 'ready' THEN s.delivery + 1 ELSE s.delivery END,
        ready_at = CASE WHEN decided.state = 'ready' THEN decided.at END,
        run_at = CASE WHEN decided.state = 'delayed' THEN decided.at + s.countdown_ms * interval '1 millisecond' END,
@@ -54,7 +57,8 @@ export async function advanceOnce(
        finished_at = CASE WHEN decided.state = 'succeeded' THEN decided.at END
      FROM decided WHERE s.execution_id = $1 AND s.position = decided.position
      RETURNING s.position, s.state, s.kind, s.next, s.delivery, s.queue, s.priority,
-       (s.effects ->> 'bounds')::boolean IS TRUE AS bounds, decided.arrived`,
+       (s.effects ->> 'bounds')::boolean IS TRUE AS bounds, decided.arrived,
+       (s.effects ->> 'release')::integer AS release`,
     [executionId, positions],
   );
   return rows.toSorted((a, b) => a.position - b.position);

@@ -61,7 +61,13 @@ function stepChange(step: ClaimedStep, outcome: StepOutcome): StepChange {
     case 'succeeded':
       return { ...unchanged, state: 'succeeded', result: outcome.result, poll: outcome.poll ?? step.poll };
     case 'failed':
-      return { ...unchanged, state: 'failed', error: errorJson(outcome.error), poll: outcome.poll ?? step.poll };
+      return {
+        ...unchanged,
+        state: 'failed',
+        result: outcome.result ?? null,
+        error: errorJson(outcome.error),
+        poll: outcome.poll ?? step.poll,
+      };
     case 'retry':
       return { ...unchanged, state: 'delayed', error: errorJson(outcome.error), delayMs: outcome.delayMs };
     case 'again': {

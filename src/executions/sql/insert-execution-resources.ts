@@ -11,6 +11,8 @@ export interface OwnedResource extends ResourceRef {
   readonly failure: Transition | null;
   /** For a forced deletion: on failure the row goes all the same, and this is what may remain outside. */
   readonly forget: JsonValue;
+  /** The ancestor that holds the resource and gets it back at the end. */
+  readonly lender?: string | null;
 }
 
 /** Inserts the rows of all resources of one execution; locks nothing else. */

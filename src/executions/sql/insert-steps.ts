@@ -7,11 +7,13 @@ export interface InsertStepsParams {
   /** Milliseconds before the first steps may start. */
   readonly countdownMs: number;
   readonly steps: readonly StepDraft[];
+  /** The step that has added them, for steps that are only known at run time. */
+  readonly expandedBy?: number;
 }
 
 /**
  * Inserts the whole plan in one statement: steps without predecessors `ready` (or `delayed` by their countdown), all
- * others `pending`. Locks nothing else.
+ * others `pending`; the first steps of scopes `waiting` for their permits, which the caller requests. Locks nothing else.
  */
 export async function insertSteps(connection: Connection, params: InsertStepsParams): Promise<void> {
   const source = { execution: '$1', priority: '$2', rows: '$3::jsonb', from: '' };
@@ -23,7 +25,11 @@ export async function insertSteps(connection: Connection, params: InsertStepsPar
 }
 
 /** The steps as {@link insertStepsSql} reads them from JSON. */
-export function stepRows({ steps, countdownMs }: Pick<InsertStepsParams, 'steps' | 'countdownMs'>): object[] {
+export function stepRows({
+  steps,
+  countdownMs,
+  expandedBy,
+}: Pick<InsertStepsParams, 'steps' | 'countdownMs' | 'expandedBy'>): object[] {
   return steps.map((step) => ({
     position: step.position,
     kind: step.kind,
@@ -39,7 +45,8 @@ export function stepRows({ steps, countdownMs }: Pick<InsertStepsParams, 'steps'
     next: step.next,
     needs_results: step.needsResults,
     max_attempts: step.policy.retry.attempts,
-    waits: step.openPredecessors === 0 && step.effects.bound?.waits === true,
+    waits_for: step.openPredecessors === 0 ? waitsFor(step, countdownMs) : null,
+    expanded_by: expandedBy ?? null,
   }));
 }
 
@@ -55,19 +62,26 @@ export interface StepSource {
 export function insertStepsSql(schema: string, source: StepSource): string {
   return `INSERT INTO ${schema}.step (execution_id, position, kind, task, description, args, queue, priority,
        policy, effects, begins, countdown_ms, open_predecessors, next,
-       needs_results, max_attempts, state, waiting_for, delivery, ready_at, run_at)
+       needs_results, max_attempts, expanded_by, state, waiting_for, delivery, ready_at, run_at)
      SELECT ${source.execution}, row.position, row.kind, row.task, row.description, coalesce(row.args, 'null'), row.queue,
        ${source.priority},
        row.policy, row.effects, row.begins, row.countdown_ms, row.open_predecessors,
        ARRAY(SELECT jsonb_array_elements_text(row.next)::integer),
-       ARRAY(SELECT jsonb_array_elements_text(row.needs_results)::integer), row.max_attempts,
-       CASE WHEN open_predecessors > 0 THEN 'pending' WHEN waits THEN 'waiting' WHEN countdown_ms > 0 THEN 'delayed' ELSE 'ready' END,
-       CASE WHEN waits THEN 'permit' END,
-       CASE WHEN open_predecessors = 0 AND NOT waits AND countdown_ms = 0 THEN 1 ELSE 0 END,
-       CASE WHEN open_predecessors = 0 AND NOT waits AND countdown_ms = 0 THEN now.at END,
-       CASE WHEN open_predecessors = 0 AND NOT waits AND countdown_ms > 0 THEN now.at + countdown_ms * interval '1 millisecond' END
+       ARRAY(SELECT jsonb_array_elements_text(row.needs_results)::integer), row.max_attempts, row.expanded_by,
+       CASE WHEN open_predecessors > 0 THEN 'pending' WHEN waits_for IS NOT NULL THEN 'waiting' WHEN countdown_ms > 0 THEN 'delayed' ELSE 'ready' END,
+       waits_for,
+       CASE WHEN open_predecessors = 0 AND waits_for IS NULL AND countdown_ms = 0 THEN 1 ELSE 0 END,
+       CASE WHEN open_predecessors = 0 AND waits_for IS NULL AND countdown_ms = 0 THEN now.at END,
+       CASE WHEN open_predecessors = 0 AND waits_for IS NULL AND countdown_ms > 0 THEN now.at + countdown_ms * interval '1 millisecond' END
      FROM ${source.from} (SELECT ${schema}.clock() AS at) AS now,
        jsonb_to_recordset(${source.rows}) AS row(position integer, kind text, task text, description text, args jsonb,
          queue text, policy jsonb, effects jsonb, begins boolean, countdown_ms bigint, open_predecessors integer,
-         next jsonb, needs_results jsonb, max_attempts integer, waits boolean)`;
+         next jsonb, needs_results jsonb, max_attempts integer, waits_for text,
+         expanded_by integer)`;
+}
+
+/** What a first step waits for, if anything: its turn in a bounded group, or permits once its countdown is over. */
+function waitsFor({ effects, countdownMs }: StepDraft, extraMs: number): 'group' | 'permit' | 'hold' | null {
+  if (effects.bound?.waits === true) return 'group';
+  return effects.acquire === undefined || countdownMs + extraMs > 0 ? null : effects.acquire.waitsFor;
 }

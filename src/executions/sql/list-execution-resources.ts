@@ -11,12 +11,14 @@ interface Row {
   success_transition: Transition | null;
   failure_transition: Transition | null;
   forget: JsonValue;
+  lender: string | null;
 }
 
 /** The resources that an execution owns, in lock order, by primary key; locks nothing, empty where it owns none. */
 export async function listExecutionResources(connection: Connection, executionId: string): Promise<OwnedResource[]> {
   const { rows } = await connection.query<Row>(
-    `SELECT resource_type, resource_id, main, begin_transition, success_transition, failure_transition, forget
+    `SELECT resource_type, resource_id, main, begin_transition, success_transition, failure_transition, forget,
+       lender
      FROM ${connection.schema}.execution_resource WHERE execution_id = $1
      ORDER BY resource_type COLLATE "C", resource_id COLLATE "C"`,
     [executionId],
@@ -29,5 +31,6 @@ export async function listExecutionResources(connection: Connection, executionId
     success: row.success_transition,
     failure: row.failure_transition,
     forget: row.forget,
+    lender: row.lender,
   }));
 }

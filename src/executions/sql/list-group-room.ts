@@ -16,12 +16,12 @@ export async function listGroupRoom(connection: Connection, executionId: string)
   const { schema } = connection;
   const { rows } = await connection.query<GroupRoom>(
     `WITH entry AS (
-       SELECT position, state, (effects -> 'bound' ->> 'join')::integer AS joined,
+       SELECT position, state, waiting_for, (effects -> 'bound' ->> 'join')::integer AS joined,
          (effects -> 'bound' ->> 'waits')::boolean AS waits,
          lead(position) OVER (PARTITION BY effects -> 'bound' ->> 'join' ORDER BY position) AS next
        FROM ${schema}.step WHERE execution_id = $1 AND effects ? 'bound'),
      member AS (
-       SELECT entry.joined, entry.waits, entry.state <> 'waiting' AND EXISTS (
+       SELECT entry.joined, entry.waits, waiting_for IS DISTINCT FROM 'group' AND EXISTS (
          SELECT 1 FROM ${schema}.step AS s WHERE s.execution_id = $1 AND s.position >= entry.position
            AND s.position < coalesce(entry.next, entry.joined)
            AND s.state IN ('pending', 'waiting', 'delayed', 'ready', 'running')) AS under_way

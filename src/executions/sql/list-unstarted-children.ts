@@ -11,7 +11,7 @@ export async function listUnstartedChildren(connection: Connection, executionId:
   const { schema } = connection;
   const { rows } = await connection.query<UnstartedChild>(
     `SELECT s.args ->> 'resource' AS "resourceId", s.effects -> 'child' AS child FROM ${schema}.step AS s
-     WHERE s.execution_id = $1 AND s.kind = 'child' AND s.state IN ('skipped', 'canceled')
+     WHERE s.execution_id = $1 AND s.kind = 'child' AND s.effects ? 'child' AND s.state IN ('skipped', 'canceled')
        AND jsonb_typeof(s.args -> 'resource') = 'string'
        AND NOT EXISTS (SELECT 1 FROM ${schema}.execution AS c
          WHERE c.parent_id = s.execution_id AND c.parent_position = s.position)

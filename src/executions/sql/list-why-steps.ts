@@ -55,11 +55,11 @@ export async function listWhySteps(connection: Connection, executionId: string, 
        (SELECT count(*)::integer ${serving} AND (s.task LIKE 'reeve.%' OR s.task = ANY (w.tasks))) AS knowing,
        ARRAY(SELECT p.position FROM ${schema}.step p WHERE p.execution_id = s.execution_id
          AND s.position = ANY (p.next) AND p.state NOT IN ('succeeded', 'skipped')
-         AND p.kind <> 'join' ORDER BY p.position) AS "openPredecessors",
+         AND (p.kind <> 'join' OR p.state = 'waiting') ORDER BY p.position) AS "openPredecessors",
        ${schema}.clock() AS now
      FROM ${schema}.step AS s LEFT JOIN ${schema}.queue AS q ON q.name = s.queue
        LEFT JOIN ${schema}.worker AS r ON r.id = s.worker_id AND s.state = 'running'
-     WHERE s.execution_id = $1 AND s.kind <> 'join'
+     WHERE s.execution_id = $1 AND (s.kind <> 'join' OR s.state = 'waiting')
        AND s.state IN ('pending', 'waiting', 'delayed', 'ready', 'running')
      ORDER BY s.state = 'pending', s.position LIMIT $2`,
     [executionId, limit],

@@ -10,6 +10,7 @@ export interface LockedExecution {
   readonly resourceId: string | null;
   readonly uniqueKey: string | null;
   readonly exclusive: boolean;
+  readonly priority: number;
 }
 
 /**
@@ -23,7 +24,7 @@ export async function lockExecution(
 ): Promise<LockedExecution | undefined> {
   const { rows } = await connection.query<LockedExecution>(
     `SELECT state, error, executor, resource_type AS "resourceType", resource_id AS "resourceId",
-       unique_key AS "uniqueKey", exclusive
+       unique_key AS "uniqueKey", exclusive, priority
      FROM ${connection.schema}.execution WHERE id = $1 FOR ${mode === 'share' ? 'SHARE' : 'UPDATE'}`,
     [executionId],
   );

@@ -5,6 +5,8 @@ export interface DueRound {
   readonly count: number;
   /** Milliseconds until the next delayed step is due, or null when none is delayed. Paused executions do not count. */
   readonly nextDueMs: number | null;
+  /** First steps of scopes whose countdown is over: they wait for permits now, which the caller requests. */
+  readonly waiting: readonly { readonly executionId: string; readonly position: number }[];
 }
 
 /**
@@ -13,15 +15,19 @@ export interface DueRound {
  */
 export async function readyDueSteps(connection: Connection, limit: number): Promise<DueRound> {
   const { schema } = connection;
-  const { count } = await connection.query(
+  const { count, rows: moved } = await connection.query<{ executionId: string; position: number; waits: boolean }>(
     `WITH due AS MATERIALIZED (
        SELECT s.execution_id, s.position FROM ${schema}.step AS s
        JOIN ${schema}.execution AS e ON e.id = s.execution_id AND e.state = 'running'
        WHERE s.state = 'delayed' AND s.run_at <= ${schema}.clock()
        ORDER BY s.run_at LIMIT $1 FOR UPDATE OF s SKIP LOCKED)
      UPDATE ${schema}.step AS s
-     SET state = 'ready', delivery = s.delivery + 1, published_epoch = -1, run_at = NULL, ready_at = ${schema}.clock()
-     FROM due WHERE s.execution_id = due.execution_id AND s.position = due.position`,
+     SET state = CASE WHEN s.effects ? 'acquire' THEN 'waiting' ELSE 'ready' END,
+       waiting_for = s.effects -> 'acquire' ->> 'waitsFor',
+       delivery = CASE WHEN s.effects ? 'acquire' THEN s.delivery ELSE s.delivery + 1 END,
+       published_epoch = -1, run_at = NULL, ready_at = ${schema}.clock()
+     FROM due WHERE s.execution_id = due.execution_id AND s.position = due.position
+     RETURNING s.execution_id AS "executionId", s.position, s.state = 'waiting' AS waits`,
     [limit],
   );
   const { rows } = await connection.query<{ ms: number | null }>(
@@ -29,5 +35,5 @@ export async function readyDueSteps(connection: Connection, limit: number): Prom
      FROM ${schema}.step AS s JOIN ${schema}.execution AS e ON e.id = s.execution_id AND e.state = 'running'
      WHERE s.state = 'delayed' ORDER BY s.run_at LIMIT 1`,
   );
-  return { count, nextDueMs: rows[0]?.ms ?? null };
+  return { count, nextDueMs: rows[0]?.ms ?? null, waiting: moved.filter((step) => step.waits) };
 }

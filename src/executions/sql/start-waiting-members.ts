@@ -14,15 +14,16 @@ export async function startWaitingMembers(
   const { rows } = await connection.query<AdvancedRow>(
     `WITH next AS MATERIALIZED (
        SELECT position FROM ${schema}.step
-       WHERE execution_id = $1 AND state = 'waiting' AND (effects -> 'bound' ->> 'join')::integer = $2
+       WHERE execution_id = $1 AND state = 'waiting' AND waiting_for = 'group' AND (effects -> 'bound' ->> 'join')::integer = $2
        ORDER BY position LIMIT $3 FOR UPDATE)
      UPDATE ${schema}.step AS s
-     SET state = CASE WHEN s.countdown_ms > 0 THEN 'delayed' ELSE 'ready' END, waiting_for = NULL,
-       delivery = CASE WHEN s.countdown_ms > 0 THEN s.delivery ELSE s.delivery + 1 END,
-       ready_at = CASE WHEN s.countdown_ms > 0 THEN NULL ELSE ${schema}.clock() END,
+     SET state = CASE WHEN s.countdown_ms > 0 THEN 'delayed' WHEN s.effects ? 'acquire' THEN 'waiting' ELSE 'ready' END,
+       waiting_for = CASE WHEN s.countdown_ms = 0 THEN s.effects -> 'acquire' ->> 'waitsFor' END,
+       delivery = CASE WHEN s.countdown_ms > 0 OR s.effects ? 'acquire' THEN s.delivery ELSE s.delivery + 1 END,
+       ready_at = CASE WHEN s.countdown_ms > 0 OR s.effects ? 'acquire' THEN NULL ELSE ${schema}.clock() END,
        run_at = CASE WHEN s.countdown_ms > 0 THEN ${schema}.clock() + s.countdown_ms * interval '1 millisecond' END
      FROM next WHERE s.execution_id = $1 AND s.position = next.position
-     RETURNING s.position, s.state, s.kind, s.next, s.delivery, s.queue, s.priority, false AS bounds, 1 AS arrived`,
+     RETURNING s.position, s.state, s.kind, s.next, s.delivery, s.queue, s.priority, false AS bounds, 1 AS arrived, NULL AS release`,
     [executionId, join.position, join.count],
   );
   return rows;

@@ -21,7 +21,7 @@ describeOnBrokers('an execution with a deadline', (broker) => {
     const outcome = await ended(bundle, executionId);
     expect(outcome).toMatchObject({
       state: 'canceled',
-      error: { code: 'DEADLINE_EXCEEDED', message: '"volume.rename" did not end within 700 ms, its deadline' },
+      error: { code: 'DEADLINE_EXCEEDED', message: 'it did not end within 700 ms, its deadline' },
     });
     expect(await readVolume(bundle, id)).toMatchObject({
       state: 'erred',
@@ -87,7 +87,6 @@ describeOnBrokers('an execution with a deadline', (broker) => {
       expect(child).toMatchObject({
         executor: 'volume.rename',
         state: 'canceled',
-        error: { code: 'DEADLINE_EXCEEDED' },
       });
     });
     expect(await readVolume(bundle, id)).toMatchObject({ state: 'erred', executionId: null });

@@ -1,0 +1,130 @@
+import { advanceSteps } from './advance-steps.ts';
+import { chooseAdmitted } from './choose-admitted.ts';
+import type { Connection } from './connection.ts';
+import type { LedgerPool } from './ledger-pool.ts';
+import { inLockOrder, type ResourceWrites } from './resource-writes.ts';
+import type { ReadyStep } from './sql/advance-steps.ts';
+import { dropPermits } from './sql/drop-permits.ts';
+import { enterScopes } from './sql/enter-scopes.ts';
+import { holdPermits } from './sql/hold-permits.ts';
+import { listLine } from './sql/list-line.ts';
+import { listKeysWithHeads, listPermitKeys } from './sql/list-lines-of.ts';
+import { listRoom } from './sql/list-room.ts';
+import { listWaitingKeys } from './sql/list-waiting-keys.ts';
+import { lockThrottles } from './sql/lock-throttles.ts';
+import { refuseScope } from './sql/refuse-scope.ts';
+import { takeHolds } from './take-holds.ts';
+
+/** The execution got permits at keys that are not locked: the transaction is to be rolled back and run again. */
+export class LinesGrew extends Error {}
+
+const keysPerRound = 100;
+
+/**
+ * Locks the lines in which an execution has permits, and those of whoever comes next in them: the first locks of a
+ * transaction that may end a scope of it. Answers the locked keys, none for an execution without permits.
+ */
+export async function lockLines(connection: Connection, executionId: string): Promise<string[]> {
+  const mine = await listPermitKeys(connection, executionId);
+  if (mine.length === 0) return [];
+  const keys = await listKeysWithHeads(connection, mine);
+  await lockThrottles(connection, keys);
+  return keys;
+}
+
+/**
+ * To be called once the execution is locked.
+ *
+ * @throws LinesGrew when the execution has permits at keys that are not locked.
+ */
+export async function checkLines(
+  connection: Connection,
+  executionId: string,
+  locked: readonly string[],
+): Promise<void> {
+  const keys = await listPermitKeys(connection, executionId);
+  if (keys.some((key) => !locked.includes(key))) throw new LinesGrew();
+}
+
+/** Runs a transaction that locks lines first, again where they have grown in the meantime. */
+export async function withLines<T>(pool: LedgerPool, work: (connection: Connection) => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await pool.transaction(work);
+    } catch (error) {
+      if (!(error instanceof LinesGrew) || tries >= 20) throw error;
+    }
+  }
+}
+
+/**
+ * Takes permits of an execution away and hands them on to whoever comes next, in the same transaction. The caller holds
+ * the locks of `locked`; whoever wants other keys as well is admitted by the next round of {@link admitWaiting}.
+ *
+ * @returns The steps that became ready, of any execution.
+ */
+export async function handOn(
+  connection: Connection,
+  writes: ResourceWrites,
+  executionId: string,
+  { which, locked }: { readonly which: readonly number[] | 'waiting' | 'all'; readonly locked: readonly string[] },
+): Promise<ReadyStep[]> {
+  const dropped = await dropPermits(connection, executionId, which);
+  const held = dropped.flatMap(({ held: isHeld, shared, resource }) =>
+    isHeld && !shared && resource !== null ? [resource] : [],
+  );
+  for (const ref of inLockOrder(held)) {
+    await writes.change(connection, ref, { executionId, owner: 'mine', ownerAfter: 'none' });
+  }
+  return dropped.length === 0 ? [] : admit(connection, writes, locked);
+}
+
+/** Admits whoever may be, in short transactions, one for each line. Any number of processes may call it at once. */
+export async function admitWaiting(pool: LedgerPool, writes: ResourceWrites): Promise<ReadyStep[]> {
+  const keys = await listWaitingKeys(pool, keysPerRound);
+  const ready: ReadyStep[] = [];
+  for (const key of keys) {
+    ready.push(
+      ...(await pool.transaction(async (connection) => {
+        const locked = await listKeysWithHeads(connection, [key]);
+        await lockThrottles(connection, locked);
+        return admit(connection, writes, locked);
+      })),
+    );
+  }
+  return ready;
+}
+
+/** Admits from the lines of locked keys until nobody may be any more. */
+export async function admit(
+  connection: Connection,
+  writes: ResourceWrites,
+  locked: readonly string[],
+): Promise<ReadyStep[]> {
+  if (locked.length === 0) return [];
+  const ready: ReadyStep[] = [];
+  for (;;) {
+    const room = await listRoom(connection, locked);
+    const line = await listLine(connection, room);
+    let refused = 0;
+    const admitted = await chooseAdmitted(line, room, async (scope) => {
+      const taken = await takeHolds(connection, writes, scope);
+      if (typeof taken !== 'object') return taken === 'taken';
+      refused += 1;
+      for (const position of new Set(scope.permits.map((permit) => permit.position))) {
+        ready.push(...(await refuseScope(connection, scope.executionId, position, taken.refused)));
+      }
+      return false;
+    });
+    if (admitted.length + refused === 0) return ready;
+    await holdPermits(
+      connection,
+      admitted.map((scope) => scope.place),
+    );
+    for (const { executionId, permits } of admitted) {
+      const positions = [...new Set(permits.map((permit) => permit.position))];
+      const next = await enterScopes(connection, executionId, positions);
+      ready.push(...(await advanceSteps(connection, executionId, next)).ready);
+    }
+  }
+}

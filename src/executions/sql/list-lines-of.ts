@@ -1,0 +1,24 @@
+import type { Connection } from '../connection.ts';
+
+/** The keys of an execution's permits. */
+export async function listPermitKeys(connection: Connection, executionId: string): Promise<string[]> {
+  const { rows } = await connection.query<{ key: string }>(
+    `SELECT DISTINCT key FROM ${connection.schema}.permit WHERE execution_id = $1`,
+    [executionId],
+  );
+  return rows.map((row) => row.key);
+}
+
+/** The keys, and all keys of those who stand first in their lines: what must be locked to hand a permit on. */
+export async function listKeysWithHeads(connection: Connection, keys: readonly string[]): Promise<string[]> {
+  const { schema } = connection;
+  const { rows } = await connection.query<{ key: string }>(
+    `SELECT unnest($1::text[]) AS key UNION
+     SELECT p.key FROM ${schema}.permit AS p WHERE p.place IN (
+       SELECT head.place FROM unnest($1::text[]) AS wanted(key) CROSS JOIN LATERAL (
+         SELECT h.place FROM ${schema}.permit AS h WHERE h.key = wanted.key AND NOT h.held AND NOT h.shared
+         ORDER BY h.place LIMIT 2) AS head)`,
+    [keys],
+  );
+  return rows.map((row) => row.key);
+}

@@ -1,0 +1,25 @@
+import type { Connection } from '../connection.ts';
+
+/**
+ * How many more each key may admit; negative after its limit was lowered. The caller holds the throttles' locks, taken
+ * in an earlier statement: counted in the same one it admits one too many. The limit is an operator's override, else
+ * that of the newest request in line.
+ */
+export async function listRoom(connection: Connection, keys: readonly string[]): Promise<Map<string, number>> {
+  const { schema } = connection;
+  await connection.query(
+    `UPDATE ${schema}.throttle AS t SET max_held = newest.max_held
+     FROM (SELECT wanted.key, (SELECT p.max_held FROM ${schema}.permit AS p
+         WHERE p.key = wanted.key AND NOT p.held AND NOT p.shared ORDER BY p.place DESC LIMIT 1) AS max_held
+       FROM unnest($1::text[]) AS wanted(key)) AS newest
+     WHERE t.key = newest.key AND newest.max_held <> t.max_held`,
+    [keys],
+  );
+  const { rows } = await connection.query<{ key: string; room: number }>(
+    `SELECT key, CASE WHEN max_held_override IS NOT NULL AND coalesce(override_until > ${schema}.clock(), true)
+       THEN max_held_override ELSE max_held END - held AS room
+     FROM ${schema}.throttle WHERE key = ANY ($1)`,
+    [keys],
+  );
+  return new Map(rows.map((row) => [row.key, row.room]));
+}

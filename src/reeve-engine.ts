@@ -1,0 +1,81 @@
+import type { Firing } from './beat/firing.ts';
+import { Targets } from './beat/targets.ts';
+import type { Logger } from './core/logging.ts';
+import { LedgerPool, poolConfigOf } from './executions/ledger-pool.ts';
+import { admitWaiting } from './executions/permits.ts';
+import type { ExecutionScheduler } from './executors/execution-scheduler.ts';
+import { TaskRegistry } from './executors/task-registry.ts';
+import { Broker } from './queues/broker.ts';
+import { Relay } from './queues/relay.ts';
+import { ResourceRegistry } from './resources/resource-registry.ts';
+import { ResourceStore } from './resources/resource-store.ts';
+import { dataSourceFiring } from './reeve-beat.ts';
+import type { CommitNudge } from './reeve-commit-nudge.ts';
+import { Control } from './reeve-control.ts';
+import { checkSearchPath, prepareLedger } from './reeve-ledger.ts';
+import type { ResolvedOptions } from './reeve-options.ts';
+import { Recovery } from './reeve-recovery.ts';
+import { Starts } from './reeve-starts.ts';
+
+/** What is made once the database is reachable. */
+export interface Engine {
+  readonly id: string;
+  readonly pool: LedgerPool;
+  readonly heartbeatPool: LedgerPool;
+  readonly broker: Broker;
+  readonly relay: Relay;
+  readonly tasks: TaskRegistry;
+  readonly resources: ResourceRegistry;
+  readonly writes: ResourceStore;
+  readonly scheduler: ExecutionScheduler;
+  readonly starts: Starts;
+  readonly control: Control;
+  readonly targets: Targets;
+  readonly firing: Firing;
+  readonly recovery: Recovery;
+}
+
+/** What the parts of an engine tell the process that they are in. */
+export interface EngineHooks {
+  readonly nudges: CommitNudge;
+  readonly onCanceled: (executionId: string) => void;
+  readonly onEnded: (executionId: string) => void;
+  /** Something may be due sooner than was thought. */
+  readonly onDue: () => void;
+}
+
+/** Connects to the database and puts the parts together; nothing runs yet. */
+export async function makeEngine(options: ResolvedOptions, logger: Logger, hooks: EngineHooks): Promise<Engine> {
+  const { dataSource, schema, poolSize, queues, redis, brokerSchema, timing } = options;
+  if (!dataSource.isInitialized) await dataSource.initialize();
+  const resources = new ResourceRegistry(dataSource, options.resources);
+  const writes = new ResourceStore(resources);
+  const tasks = new TaskRegistry(options.tasks);
+  const postgres = poolConfigOf(dataSource);
+  const pool = new LedgerPool({ ...postgres, max: poolSize }, schema, logger);
+  const id = await prepareLedger(pool, Object.keys(queues));
+  await checkSearchPath(dataSource, pool);
+  const heartbeatPool = new LedgerPool({ ...postgres, max: 2 }, schema, logger);
+  const broker = new Broker({ redisUrl: redis, postgres, brokerSchema, engineId: id, logger });
+  const admit = (): Promise<unknown> => admitWaiting(pool, writes);
+  const relay = new Relay({ connection: pool, broker, engineId: id, logger, admit, intervalMs: timing.relayMs });
+  const { nudges } = hooks;
+  const nudge = (): void => relay.nudge();
+  const starts = new Starts({ pool, resources, writes, tasks, options, nudges, nudge });
+  const { scheduler } = starts;
+  const control = new Control({
+    pool,
+    writes,
+    onCanceled: hooks.onCanceled,
+    onEnded: hooks.onEnded,
+    nudge: () => {
+      relay.nudge();
+      hooks.onDue();
+    },
+  });
+  const targets = new Targets(options.tasks, options.executors, options.schedules);
+  const firing = dataSourceFiring({ scheduler, targets, writes, control }, nudges, options);
+  const parts = { pool, heartbeatPool, broker, relay, tasks, resources, writes, scheduler, starts };
+  const recovery = new Recovery({ ...parts, control, logger, options });
+  return { id, ...parts, control, targets, firing, recovery };
+}

@@ -1,0 +1,3 @@
+export { createTestReeve } from './test-reeve.ts';
+export type { CrashPoint, RanTestStep, TestReeve } from './test-reeve.ts';
+export type { BackendCall, BackendProbe } from './fake-backends.ts';

@@ -1,0 +1,53 @@
+import { Loop } from '../core/loop.ts';
+import type { Logger } from '../core/logging.ts';
+import type { LedgerPool } from '../executions/ledger-pool.ts';
+import type { ResourceWrites } from '../executions/resource-writes.ts';
+import { settleExecution } from '../executions/settle-execution.ts';
+import { listEnded, listOrphans } from '../executions/sql/list-ending.ts';
+
+export interface EndingLoopOptions {
+  readonly pool: LedgerPool;
+  readonly writes: ResourceWrites;
+  readonly logger: Logger;
+  readonly intervalMs: number;
+  /** Cancels a child whose parent is ending, and what it has started itself. */
+  readonly cancel: (executionId: string) => Promise<void>;
+  readonly onEnded: (executionId: string) => void;
+}
+
+const batchSize = 100;
+
+/**
+ * Brings executions that fail or are canceled to their end: cancels their children, and ends them after the last child.
+ * Woken where this process has seen such an end; what a crashed process has left is found by the interval.
+ */
+export class EndingLoop {
+  readonly #loop: Loop;
+
+  constructor({ pool, writes, logger, intervalMs, cancel, onEnded }: EndingLoopOptions) {
+    this.#loop = new Loop({
+      name: 'ending',
+      logger,
+      intervalMs,
+      round: async () => {
+        const orphans = await listOrphans(pool, batchSize);
+        for (const id of orphans) await cancel(id);
+        const ended = await listEnded(pool, batchSize);
+        for (const id of ended) if (await settleExecution(pool, writes, id)) onEnded(id);
+        return orphans.length + ended.length > 0 ? 0 : undefined;
+      },
+    });
+  }
+
+  start(): void {
+    this.#loop.start();
+  }
+
+  wake(): void {
+    this.#loop.wake();
+  }
+
+  async stop(): Promise<void> {
+    await this.#loop.stop();
+  }
+}
