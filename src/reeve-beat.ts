@@ -4,9 +4,15 @@ import type { Firing } from './beat/firing.ts';
 import { syncSchedules } from './beat/sync-schedules.ts';
 import type { Targets } from './beat/targets.ts';
 import type { LedgerPool } from './executions/ledger-pool.ts';
+import { cancelWithin } from './executions/cancel-execution.ts';
 import { managerConnection } from './executions/manager-connection.ts';
 import type { ExecutionScheduler } from './executors/execution-scheduler.ts';
+import { startBackground } from './executions/sql/start-background.ts';
+import { LinesGrew } from './executions/permits.ts';
+import { isEnded } from './executions/states.ts';
+import type { ResourceWrites } from './executions/resource-writes.ts';
 import type { CommitNudge } from './reeve-commit-nudge.ts';
+import type { Control } from './reeve-control.ts';
 import { executeRequest } from './reeve-execute.ts';
 import type { ResolvedOptions } from './reeve-options.ts';
 
@@ -17,28 +23,62 @@ export interface BeatHandle {
 }
 
 const lanes = 4;
+const maxTries = 20;
+
+interface FiringParts {
+  readonly scheduler: ExecutionScheduler;
+  readonly targets: Targets;
+  readonly writes: ResourceWrites;
+  readonly control: Control;
+}
 
 /** Fires in transactions of the application's DataSource, because executors read its resources in them. */
 export function dataSourceFiring(
-  scheduler: ExecutionScheduler,
-  targets: Targets,
+  { scheduler, targets, writes, control }: FiringParts,
   nudges: CommitNudge,
   options: ResolvedOptions,
 ): Firing {
+  const once: Firing['transaction'] = async (work) => {
+    const canceled: string[] = [];
+    const result = await options.dataSource.transaction(async (manager) => {
+      nudges.watch(manager);
+      const connection = managerConnection(manager, options.schema);
+      return work({
+        connection,
+        startAll: (wanted) => startBackground(connection, wanted, options.lockTimeoutMs),
+        async cancel(executionId, reason) {
+          const { state } = await cancelWithin(connection, writes, executionId, reason);
+          canceled.push(executionId);
+          return isEnded(state);
+        },
+        start(ref, input) {
+          const target = targets.find(ref);
+          const given = input === null ? undefined : input;
+          const rest = ref.resourceId === null ? [given] : [ref.resourceId, given];
+          return scheduler.schedule(manager, executeRequest(target, rest, options));
+        },
+      });
+    });
+    // What is committed is told to the running steps of this process, and to children.
+    for (const executionId of canceled) await control.cancel(executionId, {});
+    return result;
+  };
   return {
-    transaction: (work) =>
-      options.dataSource.transaction(async (manager) => {
-        nudges.watch(manager);
-        return work({
-          connection: managerConnection(manager, options.schema),
-          start(ref, input) {
-            const target = targets.find(ref);
-            const given = input === null ? undefined : input;
-            const rest = ref.resourceId === null ? [given] : [ref.resourceId, given];
-            return scheduler.schedule(manager, executeRequest(target, rest, options));
-          },
-        });
-      }),
+    async transaction(work) {
+      for (let tries = 1; ; tries += 1) {
+        try {
+          return await once(work);
+        } catch (error) {
+          // A cancel found the execution in other lines than those that it had locked: all is done again.
+          if (!(error instanceof LinesGrew) || tries >= maxTries) throw error;
+        }
+      }
+    },
+    async draft(ref, input) {
+      const request = executeRequest(targets.find(ref), [input === null ? undefined : input], options);
+      const task = await scheduler.taskRequest(request);
+      return { ...(await task.run()), remember: task.remembered, askedAgain: false, rememberedToken: null };
+    },
   };
 }
 

@@ -29,15 +29,20 @@ export class Control {
 
   /** Its children that have not ended are canceled with it, and it ends after them. */
   async cancel(executionId: string, options: OperatorOptions): Promise<CancelAnswer> {
-    const { pool, writes, onCanceled, onEnded } = this.#options;
+    const { pool, writes } = this.#options;
     const answer = await cancelExecution(pool, writes, executionId, options);
-    if (isEnded(answer.state)) onEnded(executionId);
-    else onCanceled(executionId);
+    this.tell(executionId, answer);
     const children = await listLiveChildren(pool, executionId);
     for (const child of children) await this.cancel(child, options);
     if (children.length === 0 || !(await settleExecution(pool, writes, executionId))) return answer;
-    onEnded(executionId);
+    this.#options.onEnded(executionId);
     return { state: answer.state === 'canceling' ? 'canceled' : 'failed' };
+  }
+
+  /** Tells this process of a cancel that is committed. */
+  tell(executionId: string, { state }: CancelAnswer): void {
+    if (isEnded(state)) this.#options.onEnded(executionId);
+    else this.#options.onCanceled(executionId);
   }
 
   async retry(executionId: string, options: OperatorOptions): Promise<RetryAnswer> {

@@ -74,8 +74,8 @@ export async function makeEngine(options: ResolvedOptions, logger: Logger, hooks
     },
   });
   const targets = new Targets(options.tasks, options.executors, options.schedules);
-  const firing = dataSourceFiring(scheduler, targets, nudges, options);
-  const recovery = new Recovery({ pool, logger, options, starts });
+  const firing = dataSourceFiring({ scheduler, targets, writes, control }, nudges, options);
   const parts = { pool, heartbeatPool, broker, relay, tasks, resources, writes, scheduler, starts };
+  const recovery = new Recovery({ ...parts, control, logger, options });
   return { id, ...parts, control, targets, firing, recovery };
 }

@@ -12,6 +12,7 @@ import { registrationProblems } from './executors/registration-problems.ts';
 import type { AnyResource, ResourceDefinition } from './resources/define-resource.ts';
 import type { TaskDefinition } from './tasks/define-task.ts';
 import { durationMs, type Duration } from './core/duration.ts';
+import { parseRetention, type Retention, type RetentionOptions } from './recovery/retention.ts';
 import { parseTiming, type Timing, type TimingOptions } from './workers/worker-options.ts';
 
 export interface QueueOptions {
@@ -41,6 +42,8 @@ export interface ReeveOptions {
   /** The schema of BullMQ's own tables, where PostgreSQL is the broker. Default: the ledger's with `_broker`. */
   readonly brokerSchema?: string;
   readonly timing?: TimingOptions;
+  /** How long what has ended is kept; `false` keeps everything for ever. */
+  readonly retention?: RetentionOptions | false;
   readonly limits?: Partial<JsonLimits>;
   /** How long starting an operation waits for a rival's open transaction. Default `1s`. */
   readonly lockTimeout?: Duration;
@@ -64,6 +67,7 @@ export interface ResolvedOptions {
   readonly schema: string;
   readonly brokerSchema: string;
   readonly timing: Timing;
+  readonly retention: Retention;
   readonly limits: JsonLimits;
   readonly lockTimeoutMs: number;
   readonly drainMs: number;
@@ -83,6 +87,7 @@ const knownOptions = [
   'schema',
   'brokerSchema',
   'timing',
+  'retention',
   'limits',
   'lockTimeout',
   'drain',
@@ -137,6 +142,7 @@ export function parseOptions(options: ReeveOptions): ResolvedOptions {
     schema,
     brokerSchema: checkedSchema(options.brokerSchema ?? `${schema}_broker`),
     timing: parseTiming(options.timing ?? {}),
+    retention: parseRetention(options.retention ?? {}),
     limits: { ...JSON_LIMITS, ...options.limits },
     lockTimeoutMs: Math.min(durationMs(options.lockTimeout ?? '1s', 'lockTimeout'), longestLockTimeoutMs),
     drainMs: durationMs(options.drain ?? '25s', 'drain'),

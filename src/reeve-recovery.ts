@@ -1,6 +1,12 @@
 import type { Logger } from './core/logging.ts';
 import type { LedgerPool } from './executions/ledger-pool.ts';
 import type { RememberedRequest } from './executors/background-request.ts';
+import type { ResourceWrites } from './executions/resource-writes.ts';
+import { Deadlines } from './recovery/deadlines.ts';
+import { RetentionLoop } from './recovery/retention.ts';
+import { StuckCheck } from './recovery/stuck-check.ts';
+import type { ResourceRegistry } from './resources/resource-registry.ts';
+import type { Control } from './reeve-control.ts';
 import { RememberedRuns } from './recovery/remembered-runs.ts';
 import { executeRequest } from './reeve-execute.ts';
 import type { ResolvedOptions } from './reeve-options.ts';
@@ -8,10 +14,15 @@ import type { Starts } from './reeve-starts.ts';
 
 interface RecoveryOptions {
   readonly pool: LedgerPool;
+  readonly writes: ResourceWrites;
+  readonly resources: ResourceRegistry;
+  readonly control: Control;
   readonly logger: Logger;
   readonly options: ResolvedOptions;
   readonly starts: Starts;
 }
+
+const stuckIntervalMs = 300_000;
 
 /**
  * What is put right without anybody asking. It runs in every process with a worker or a beat, any number at once: there
@@ -19,8 +30,9 @@ interface RecoveryOptions {
  */
 export class Recovery {
   readonly #remembered: RememberedRuns;
+  readonly #loops: readonly { start(): void; stop(): Promise<void> }[];
 
-  constructor({ pool, logger, options, starts }: RecoveryOptions) {
+  constructor({ pool, writes, resources, control, logger, options, starts }: RecoveryOptions) {
     const tasks = new Map(options.tasks.map((task) => [task.name, task]));
     this.#remembered = new RememberedRuns({
       connection: pool,
@@ -33,10 +45,22 @@ export class Recovery {
         return starts.again(asked, token);
       },
     });
+    this.#loops = [
+      this.#remembered,
+      new Deadlines({
+        pool,
+        writes,
+        logger,
+        intervalMs: options.timing.dueMs,
+        onCanceled: (executionId) => control.cancel(executionId, { by: 'reeve', reason: 'deadline' }),
+      }),
+      new RetentionLoop(pool, options.retention, logger),
+      new StuckCheck({ connection: pool, resources: resources.checks(), logger, intervalMs: stuckIntervalMs }),
+    ];
   }
 
   start(): void {
-    this.#remembered.start();
+    for (const loop of this.#loops) loop.start();
   }
 
   /** Called when this process has ended an execution. */
@@ -45,6 +69,6 @@ export class Recovery {
   }
 
   async stop(): Promise<void> {
-    await this.#remembered.stop();
+    await Promise.all(this.#loops.map((loop) => loop.stop()));
   }
 }

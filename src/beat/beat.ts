@@ -2,6 +2,7 @@ import type { Connection } from '../executions/connection.ts';
 import { Loop } from '../core/loop.ts';
 import type { Logger } from '../core/logging.ts';
 import { nextDueIn } from '../executions/sql/next-due-in.ts';
+import { fireBatch } from './fire-batch.ts';
 import { fireDueSchedule, fireWaitingSchedule, type FireReport } from './fire-schedule.ts';
 import type { Firing } from './firing.ts';
 import type { Targets } from './targets.ts';
@@ -17,6 +18,9 @@ export interface BeatOptions {
 
 /** The longest pause: an edit, or a schedule that another process has made, is seen after it at the latest. */
 const intervalMs = 1_000;
+
+/** How many schedules are fired in one transaction: enough to share its cost, few enough for several beats to share. */
+const batchSize = 25;
 
 /**
  * Fires schedules when they are due, by the clock of the database. Any number may run at once: they share the due
@@ -54,12 +58,27 @@ export class Beat {
     const { known } = targets;
     const dueMs = await nextDueIn(connection, known);
     if (dueMs !== null && dueMs <= 0) {
-      await this.#settled(Array.from({ length: lanes }, () => this.#lane(signal, fireDueSchedule)));
+      await this.#settled(Array.from({ length: lanes }, () => this.#dueLane(signal)));
     }
     await this.#lane(signal, fireWaitingSchedule);
     if (dueMs !== null && dueMs > 0) return dueMs + 1;
     const nextMs = await nextDueIn(connection, known);
     return nextMs === null ? undefined : Math.max(nextMs + 1, 0);
+  }
+
+  /** In batches as long as there is something simple, and alone what is not. */
+  async #dueLane(signal: AbortSignal): Promise<void> {
+    const { firing, targets } = this.#options;
+    while (!signal.aborted) {
+      const { reports, left } = await fireBatch(firing, targets.known, batchSize);
+      for (const report of reports) this.#log(report);
+      if (left === 0 && reports.length === 0) return;
+      for (let count = 0; count < left && !signal.aborted; count += 1) {
+        const report = await fireDueSchedule(firing, targets.known);
+        if (report === undefined) break;
+        this.#log(report);
+      }
+    }
   }
 
   async #lane(signal: AbortSignal, fire: typeof fireDueSchedule): Promise<void> {

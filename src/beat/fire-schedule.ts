@@ -1,10 +1,10 @@
 import { isReeveError } from '../core/errors.ts';
 import { storeError, type StoredError } from '../core/stored-error.ts';
 import { isConflictError, isConnectionError } from '../executions/sql-state.ts';
-import { advanceSchedule } from '../executions/sql/advance-schedule.ts';
+import { advanceSchedules } from '../executions/sql/advance-schedules.ts';
 import { claimDueSchedule, type KnownToBeat } from '../executions/sql/claim-due-schedule.ts';
 import { claimWaitingSchedule } from '../executions/sql/claim-waiting-schedule.ts';
-import { findLiveRun } from '../executions/sql/find-live-run.ts';
+import { listLiveRuns } from '../executions/sql/list-live-runs.ts';
 import { recordFires, type NewFire } from '../executions/sql/record-fires.ts';
 import type { ScheduleRow } from '../executions/sql/schedule-row.ts';
 import { stopSchedule } from '../executions/sql/stop-schedule.ts';
@@ -12,6 +12,7 @@ import type { Firing, FireScope } from './firing.ts';
 import { judgeDueTimes, type JudgedDueTimes } from './judge-due-times.ts';
 import type { ScheduleRules } from './schedule-rules.ts';
 import { rulesOf } from './stored-schedule.ts';
+import { refusedReason } from './verdict-text.ts';
 
 /** What was done with one schedule. */
 export interface FireReport {
@@ -52,14 +53,10 @@ export async function fireWaitingSchedule(firing: Firing, known: KnownToBeat): P
       claimed(row);
       const fire = await start(scope, row, row.waiting_due_at, 'fired');
       const waited = fire.verdict === 'fired' ? { ...fire, reason: 'waited for the end of the run before' } : fire;
-      await recordFires(scope.connection, row.id, [waited]);
-      await advanceSchedule(scope.connection, {
-        id: row.id,
-        nextDueAt: row.next_due_at,
-        lastDueAt: row.last_due_at,
-        waitingDueAt: null,
-        started: startedIn([waited]),
-      });
+      await recordFires(scope.connection, [{ ...waited, scheduleId: row.id }]);
+      const { id, next_due_at: nextDueAt, last_due_at: lastDueAt } = row;
+      const started = startedIn([waited]);
+      await advanceSchedules(scope.connection, [{ id, nextDueAt, lastDueAt, waitingDueAt: null, started }]);
       return { name: row.name, fires: [waited] };
     }),
   );
@@ -91,7 +88,15 @@ async function fireJudged(
 ): Promise<FireReport> {
   const fires: NewFire[] = [];
   let waiting = row.waiting_due_at;
-  let live = rules.overlap === 'allow' ? undefined : await findLiveRun(scope.connection, row.id);
+  let [live] = rules.overlap === 'allow' ? [] : await listLiveRuns(scope.connection, row.id);
+  if (rules.overlap === 'cancelRunning') {
+    const newest = newestFire(judged);
+    if (newest !== undefined) {
+      if (waiting !== null) fires.push(superseded(waiting, newest.dueAt));
+      waiting = null;
+      live = await cancelLive(scope, row, newest.dueAt);
+    }
+  }
   if (waiting !== null && live === undefined) {
     // It comes before the due times after it; their overlap is with its run.
     const fire = await start(scope, row, waiting, 'fired');
@@ -106,11 +111,13 @@ async function fireJudged(
     const dueAt = new Date(judgement.dueAt);
     if (judgement.kind === 'missed') {
       fires.push({ dueAt, verdict: 'missed', reason: judgement.reason, executionId: null });
+    } else if (rules.overlap === 'cancelRunning' && judgement !== newestFire(judged)) {
+      fires.push(superseded(dueAt, newestFire(judged)?.dueAt ?? judgement.dueAt));
     } else if (live === undefined) {
       const fire = await start(scope, row, dueAt, judgement.late ? 'caught_up' : 'fired');
       fires.push(fire);
       if (rules.overlap !== 'allow' && startedIn([fire]) === 1) live = fire.executionId ?? undefined;
-    } else if (rules.overlap === 'bufferOne' && waiting === null) {
+    } else if (rules.overlap !== 'skip' && waiting === null) {
       waiting = dueAt;
       fires.push({ dueAt, verdict: 'waiting', reason: `waits for the end of execution ${live}`, executionId: null });
     } else {
@@ -118,13 +125,37 @@ async function fireJudged(
       fires.push({ dueAt, verdict: 'skipped', reason: `execution ${live} still runs${also}`, executionId: null });
     }
   }
-  await recordFires(scope.connection, row.id, fires);
+  const { id } = row;
+  await recordFires(
+    scope.connection,
+    fires.map((fire) => ({ ...fire, scheduleId: id })),
+  );
   const nextDueAt = judged.next === undefined || isOver() ? null : new Date(judged.next);
   const last = Math.max(fires.at(-1)?.dueAt.getTime() ?? 0, row.last_due_at?.getTime() ?? 0);
   const lastDueAt = last === 0 ? null : new Date(last);
   const started = startedIn(fires);
-  await advanceSchedule(scope.connection, { id: row.id, nextDueAt, lastDueAt, waitingDueAt: waiting, started });
+  await advanceSchedules(scope.connection, [{ id, nextDueAt, lastDueAt, waitingDueAt: waiting, started }]);
   return { name: row.name, fires };
+}
+
+/** With overlap `cancelRunning` a due time gives way to a newer one that comes before it could start. */
+function superseded(dueAt: Date, by: number): NewFire {
+  const reason = `gave way to the due time ${new Date(by).toISOString()}`;
+  return { dueAt, verdict: 'skipped', reason, executionId: null };
+}
+
+function newestFire({ judgements }: JudgedDueTimes): JudgedDueTimes['judgements'][number] | undefined {
+  return judgements.findLast(({ kind }) => kind === 'fire');
+}
+
+/** Cancels the runs that are alive; answers one whose steps have to end first. */
+async function cancelLive(scope: FireScope, row: ScheduleRow, dueAt: number): Promise<string | undefined> {
+  let left: string | undefined;
+  const reason = { by: `schedule ${row.name}`, reason: `due again at ${new Date(dueAt).toISOString()}` };
+  for (const live of await listLiveRuns(scope.connection, row.id)) {
+    if (!(await scope.cancel(live, reason))) left ??= live;
+  }
+  return left;
 }
 
 /** A refusal is a verdict: the schedule goes on, and people read why nothing was started. */
@@ -138,9 +169,7 @@ async function start(
   try {
     const { executionId, created, onceMore } = await scope.start(target, row.input);
     if (created) return { dueAt, verdict, reason: null, executionId };
-    const also = onceMore === true ? '; it runs once more after it' : '';
-    const reason = `execution ${executionId} with the same key is alive${also}`;
-    return { dueAt, verdict: 'skipped', reason, executionId };
+    return { dueAt, verdict: 'skipped', reason: refusedReason(executionId, onceMore === true), executionId };
   } catch (error) {
     if (isConnectionError(error) || isConflictError(error)) throw error;
     const { message } = storeError(error);

@@ -40,9 +40,10 @@ interface PolicyOptions {
   readonly expire?: Duration;
   /**
    * While an execution of this schedule runs: `skip` the due time (the default), let one wait for the end
-   * (`bufferOne`), or start another beside it (`allow`).
+   * (`bufferOne`), start another beside it (`allow`), or cancel it and start in its place (`cancelRunning`: as soon as
+   * its running steps have ended; of several due times meanwhile the newest).
    */
-  readonly overlap?: 'skip' | 'bufferOne' | 'allow';
+  readonly overlap?: 'skip' | 'bufferOne' | 'allow' | 'cancelRunning';
   /**
    * Due times that are more than 10 s late because no beat ran: only the `last` one fires (the default), `none`, or all
    * within a window, the newest `limit` of them at most (100).
@@ -66,8 +67,6 @@ export type ScheduleOptions<Cron extends string = string> = WhenOptions<Cron> & 
 /** The same as it is stored: JSON, dates as ISO 8601. */
 export interface StoredOptions {
   readonly cron?: string;
-  /** `cron` with every `H` replaced. */
-  readonly expanded?: string;
   readonly every?: Duration;
   readonly at?: string;
   readonly timeZone?: string;
@@ -76,7 +75,7 @@ export interface StoredOptions {
   readonly jitter?: Duration;
   readonly maxRuns?: number;
   readonly expire?: Duration;
-  readonly overlap?: 'skip' | 'bufferOne' | 'allow';
+  readonly overlap?: 'skip' | 'bufferOne' | 'allow' | 'cancelRunning';
   readonly catchUp?: 'none' | 'last' | { readonly window: Duration; readonly limit?: number };
   readonly gap?: 'skip' | 'shift';
   readonly fold?: 'once' | 'twice';

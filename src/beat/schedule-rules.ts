@@ -23,13 +23,13 @@ export interface ScheduleRules {
   readonly ends: number | undefined;
   readonly maxRuns: number | undefined;
   readonly expireMs: number | undefined;
-  readonly overlap: 'skip' | 'bufferOne' | 'allow';
+  readonly overlap: 'skip' | 'bufferOne' | 'allow' | 'cancelRunning';
   readonly catchUp: { readonly windowMs: number; readonly limit: number };
 }
 
 const maxCatchUp = 1_000;
 const policies = {
-  overlap: ['skip', 'bufferOne', 'allow'],
+  overlap: ['skip', 'bufferOne', 'allow', 'cancelRunning'],
   gap: ['skip', 'shift'],
   fold: ['once', 'twice'],
 } as const;
@@ -38,9 +38,10 @@ const policies = {
  * Reads the options of a schedule.
  *
  * @param createdAt - What an interval without `starts` is counted from.
+ * @param expanded - The stored form of `cron`, with every `H` replaced as when it was stored.
  * @throws SCHEDULE_INVALID with all problems, each with an example of what is right.
  */
-export function parseRules(name: string, options: StoredOptions, createdAt: number): ScheduleRules {
+export function parseRules(name: string, options: StoredOptions, createdAt: number, expanded?: string): ScheduleRules {
   const problems: string[] = [];
   const attempt = <T>(read: () => T): T | undefined => {
     try {
@@ -56,7 +57,7 @@ export function parseRules(name: string, options: StoredOptions, createdAt: numb
   const time = (given: string | undefined, what: string): number | undefined =>
     given === undefined ? undefined : parseTime(given, what, problems);
 
-  problems.push(...nameProblems(name, 'the schedule'), ...unknownOptions(options, [...optionNames, 'expanded'], name));
+  problems.push(...nameProblems(name, 'the schedule'), ...unknownOptions(options, optionNames, name));
   for (const [key, known] of Object.entries(policies)) {
     const given = options[key as keyof typeof policies];
     if (given === undefined || (known as readonly string[]).includes(given)) continue;
@@ -75,7 +76,7 @@ export function parseRules(name: string, options: StoredOptions, createdAt: numb
     problems.push(`write one of cron, every and at, and ${what}; for example cron: "30 3 * * *" or every: "15m"`);
   }
   const { cron: text, every, at } = options;
-  const cron = text === undefined ? undefined : attempt(() => parseCron(options.expanded ?? checkedText(text), name));
+  const cron = text === undefined ? undefined : attempt(() => parseCron(expanded ?? checkedText(text), name));
   const everyMs = duration(every, 'every');
   if (everyMs !== undefined && everyMs < shortestPeriodMs) {
     problems.push(`every is ${JSON.stringify(every)}, below the limit of 1 s; write for example "30s"`);

@@ -1,7 +1,7 @@
 import type { JsonValue } from '../core/json.ts';
 import type { ScheduleRow } from '../executions/sql/schedule-row.ts';
 import type { StoredOptions } from './schedule-options.ts';
-import { optionsOf } from './stored-schedule.ts';
+import { expandedOf, optionsOf } from './stored-schedule.ts';
 
 /** One schedule, as it is shown to people and programs. */
 export interface ScheduleView {
@@ -13,6 +13,8 @@ export interface ScheduleView {
   /** What counts: what code says, with what an operator changed. */
   readonly options: StoredOptions;
   readonly input: JsonValue;
+  /** The cron expression with every `H` replaced by what was chosen for this schedule; null without one. */
+  readonly expandedCron: string | null;
   /** What an operator changed of a schedule that code declares. */
   readonly edited: JsonValue;
   /**
@@ -22,7 +24,7 @@ export interface ScheduleView {
   readonly state: 'active' | 'paused' | 'stopped' | 'ended' | 'unknown';
   readonly nextDueAt: Date | null;
   readonly lastDueAt: Date | null;
-  /** The due time that waits for the end of a run, with overlap `bufferOne`. */
+  /** The due time that waits for the end of a run, with overlap `bufferOne` or `cancelRunning`. */
   readonly waitingDueAt: Date | null;
   readonly runs: number;
   readonly pausedAt: Date | null;
@@ -43,6 +45,7 @@ export function scheduleView(row: ScheduleRow, isKnown: boolean): ScheduleView {
     owner: row.owner,
     options: optionsOf(row),
     input: row.input,
+    expandedCron: expandedOf(row),
     edited: row.owner === 'code' ? row.override : null,
     state: stateOf(row, isKnown),
     nextDueAt: row.paused_at === null && error === null ? row.next_due_at : null,

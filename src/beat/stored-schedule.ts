@@ -36,10 +36,14 @@ export function effectiveSchedule(name: string, code: Said | null, override: Sai
   };
 }
 
+/** When it is due, as its column has it: what was said, and the form of `cron` that is computed with. */
+type TimingColumn = Pick<StoredOptions, (typeof whenNames)[number]> & { readonly expanded?: string };
+
 /** The options that count, as the columns have them. */
 export function optionsOf(row: ScheduleRow): StoredOptions {
+  const { expanded: _expanded, ...timing } = row.timing as TimingColumn;
   return {
-    ...(row.timing as StoredOptions),
+    ...timing,
     ...(row.policies as StoredOptions),
     timeZone: row.time_zone,
   };
@@ -47,7 +51,12 @@ export function optionsOf(row: ScheduleRow): StoredOptions {
 
 /** @throws SCHEDULE_INVALID where a row was edited by hand, or this system does not know its zone. */
 export function rulesOf(row: ScheduleRow): ScheduleRules {
-  return parseRules(row.name, optionsOf(row), row.created_at.getTime());
+  return parseRules(row.name, optionsOf(row), row.created_at.getTime(), expandedOf(row) ?? undefined);
+}
+
+/** The cron expression of a row with every `H` replaced; null without one. */
+export function expandedOf(row: ScheduleRow): string | null {
+  return (row.timing as TimingColumn).expanded ?? null;
 }
 
 /** What was said, as a row keeps it. */

@@ -36,6 +36,8 @@ const names = [
   'input',
 ] as const;
 
+const overlaps = ['skip', 'bufferOne', 'allow', 'cancelRunning'];
+
 export function addPolicyOptions(command: Command): Command {
   return command
     .option('--cron <expression>', 'five or six fields, such as "30 3 * * MON-FRI"')
@@ -47,7 +49,7 @@ export function addPolicyOptions(command: Command): Command {
     .option('--jitter <period>', 'how much later it may be due, fixed by its name')
     .option('--max-runs <n>', 'how often it fires at most', Number)
     .option('--expire <period>', 'a due time that is later is missed')
-    .addOption(new Option('--overlap <policy>', 'while a run is alive').choices(['skip', 'bufferOne', 'allow']))
+    .addOption(new Option('--overlap <policy>', 'while a run is alive').choices(overlaps))
     .option('--catch-up <policy>', 'after downtime: none, last, or a window such as 6h', parseCatchUp)
     .addOption(new Option('--gap <policy>', 'local times that the clock jumps over').choices(['skip', 'shift']))
     .addOption(new Option('--fold <policy>', 'local times that come twice').choices(['once', 'twice']))

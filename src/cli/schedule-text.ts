@@ -65,8 +65,8 @@ export function explanationText({ schedule, coming, past }: ScheduleExplanation)
   return [scheduleText(schedule), comingText(coming), past.length === 0 ? 'was never due' : was].join('\n\n');
 }
 
-function whenText({ options }: ScheduleView): string {
-  const { cron, expanded, every, at } = options;
-  if (cron !== undefined) return expanded === undefined || !/H/.test(cron) ? cron : `${cron} = ${expanded}`;
+function whenText({ options, expandedCron }: ScheduleView): string {
+  const { cron, every, at } = options;
+  if (cron !== undefined) return expandedCron === null || !/H/.test(cron) ? cron : `${cron} = ${expandedCron}`;
   return every === undefined ? `once at ${at ?? ''}` : `every ${every}`;
 }

@@ -100,6 +100,10 @@ export const errorCatalogue = {
     meaning: 'An operator or the application has canceled the execution.',
     next: 'Go on with it by `reeve retry`, or start the operation again.',
   },
+  DEADLINE_EXCEEDED: {
+    meaning: 'The execution did not end before its deadline and was canceled.',
+    next: 'Ask `reeve executions show` where the time went; raise `deadline`, or `reeve retry`, which gives it as much time again.',
+  },
   RESULT_TIMEOUT: {
     meaning: 'The execution did not end within the time that the caller was ready to wait; it goes on.',
     next: 'Ask again later with the same execution id.',

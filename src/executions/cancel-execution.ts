@@ -1,6 +1,7 @@
 import { ReeveError } from '../core/errors.ts';
 import { isUuid } from '../core/ids.ts';
 import { errorJson, storeError, type StoredError } from '../core/stored-error.ts';
+import type { Connection } from './connection.ts';
 import { endCanceled } from './end-execution.ts';
 import type { LedgerPool } from './ledger-pool.ts';
 import { lockForOperator, noteOperator, storedWord, type OperatorOptions } from './operator.ts';
@@ -32,26 +33,43 @@ export async function cancelExecution(
   executionId: string,
   options: OperatorOptions,
 ): Promise<CancelAnswer> {
-  return withLines(pool, async (connection) => {
-    const locked = isUuid(executionId) ? await lockLines(connection, executionId) : [];
-    const execution = await lockForOperator(connection, executionId);
-    await checkLines(connection, executionId, locked);
-    const { state, resourceType, resourceId } = execution;
-    if (isEnded(state) || state === 'canceling') return { state };
-    const resources = await listExecutionResources(connection, executionId);
-    await writes.lock(connection, resources);
-    const error = canceledError(options);
-    await noteOperator(connection, 'cancel', { executionId, execution }, options);
-    await requestCancel(connection, executionId, errorJson(error));
-    if (state === 'failing') return { state };
-    await endOpenSteps(connection, executionId, 'canceled');
-    await handOn(connection, writes, executionId, { which: 'waiting', locked });
-    if ((await countRunningSteps(connection, executionId)) > 0) return { state: 'canceling' };
-    const step = { executionId, position: null, resourceType, resourceId };
-    await endCanceled({ connection, writes, step, resources }, error);
-    await handOn(connection, writes, executionId, { which: 'all', locked });
-    return { state: 'canceled' };
-  });
+  return withLines(pool, (connection) => cancelWithin(connection, writes, executionId, options));
+}
+
+/** Whether, and how, an execution is canceled in a transaction of somebody else's. */
+export interface CancelWithinOptions extends OperatorOptions {
+  /** Instead of EXECUTION_CANCELED. */
+  readonly error?: StoredError;
+  /** Asked under the lock; what it throws leaves everything as it is. */
+  readonly check?: () => Promise<void>;
+}
+
+/** The same in a transaction of {@link withLines} that holds no lock yet but that of a schedule. */
+export async function cancelWithin(
+  connection: Connection,
+  writes: ResourceWrites,
+  executionId: string,
+  options: CancelWithinOptions,
+): Promise<CancelAnswer> {
+  const locked = isUuid(executionId) ? await lockLines(connection, executionId) : [];
+  const execution = await lockForOperator(connection, executionId);
+  await checkLines(connection, executionId, locked);
+  await options.check?.();
+  const { state, resourceType, resourceId } = execution;
+  if (isEnded(state) || state === 'canceling') return { state };
+  const resources = await listExecutionResources(connection, executionId);
+  await writes.lock(connection, resources);
+  const error = options.error ?? canceledError(options);
+  await noteOperator(connection, 'cancel', { executionId, execution }, options);
+  await requestCancel(connection, executionId, errorJson(error));
+  if (state === 'failing') return { state };
+  await endOpenSteps(connection, executionId, 'canceled');
+  await handOn(connection, writes, executionId, { which: 'waiting', locked });
+  if ((await countRunningSteps(connection, executionId)) > 0) return { state: 'canceling' };
+  const step = { executionId, position: null, resourceType, resourceId };
+  await endCanceled({ connection, writes, step, resources }, error);
+  await handOn(connection, writes, executionId, { which: 'all', locked });
+  return { state: 'canceled' };
 }
 
 function canceledError(options: OperatorOptions): StoredError {

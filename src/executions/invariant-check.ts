@@ -9,4 +9,6 @@ export interface Check {
   readonly invariant: Violation['invariant'];
   readonly what: string;
   readonly sql: (schema: string) => string;
+  /** What breaks it will not move by itself, and it is found among what is alive. */
+  readonly stuck?: true;
 }

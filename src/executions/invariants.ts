@@ -22,6 +22,7 @@ const checks: readonly Check[] = [
   {
     invariant: 'I2',
     what: 'a live execution has no step that is ready, running, delayed or waiting',
+    stuck: true,
     sql: (s) => `SELECT e.id, e.executor, e.state FROM ${s}.execution e WHERE e.active AND e.state <> 'paused'
       AND NOT EXISTS (SELECT 1 FROM ${s}.step p WHERE p.execution_id = e.id
         AND p.state IN ('ready', 'running', 'delayed', 'waiting'))`,
@@ -29,6 +30,7 @@ const checks: readonly Check[] = [
   {
     invariant: 'I2',
     what: 'an execution is failing or canceling and nothing of it runs',
+    stuck: true,
     sql: (s) => `SELECT e.id, e.executor, e.state FROM ${s}.execution e WHERE e.active
       AND e.state IN ('failing', 'canceling')
       AND NOT EXISTS (SELECT 1 FROM ${s}.step p WHERE p.execution_id = e.id
@@ -146,8 +148,18 @@ export async function checkInvariants(
   connection: Connection,
   resources: readonly ResourceCheck[],
 ): Promise<Violation[]> {
+  return violationsOf(connection, [...checks, ...resources.flatMap((resource) => resourceChecks(resource))]);
+}
+
+/** The rules about what is alive alone: cheap enough to be looked at every few minutes. */
+export async function checkStuck(connection: Connection, resources: readonly ResourceCheck[]): Promise<Violation[]> {
+  const alive = checks.filter(({ stuck }) => stuck === true);
+  return violationsOf(connection, [...alive, ...resources.flatMap((resource) => resourceChecks(resource))]);
+}
+
+async function violationsOf(connection: Connection, wanted: readonly Check[]): Promise<Violation[]> {
   const violations: Violation[] = [];
-  for (const check of [...checks, ...resources.flatMap((resource) => resourceChecks(resource))]) {
+  for (const check of wanted) {
     const { rows } = await connection.query(`${check.sql(connection.schema)} LIMIT ${rowsPerCheck}`);
     violations.push(...rows.map((row) => ({ invariant: check.invariant, what: check.what, row })));
   }

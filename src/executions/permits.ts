@@ -16,7 +16,7 @@ import { refuseScope } from './sql/refuse-scope.ts';
 import { takeHolds } from './take-holds.ts';
 
 /** The execution got permits at keys that are not locked: the transaction is to be rolled back and run again. */
-class LinesGrew extends Error {}
+export class LinesGrew extends Error {}
 
 const keysPerRound = 100;
 

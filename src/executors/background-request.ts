@@ -24,13 +24,13 @@ export interface TaskDraft {
 /** What is kept of a request that is to run once more. */
 export interface RememberedRequest {
   readonly input: JsonValue;
-  readonly options: Pick<ExecuteOptions, 'context' | 'weight' | 'priority'>;
+  readonly options: Pick<ExecuteOptions, 'context' | 'weight' | 'priority' | 'deadline'>;
 }
 
 interface BackgroundParts {
   readonly request: { readonly executor: ExecutorDefinition; readonly whenBusy?: WhenBusy };
   readonly options: ResolvedExecuteOptions;
-  readonly uniqueKey: string;
+  readonly uniqueKey: string | null;
   readonly input: JsonValue;
   readonly draft: (input: JsonValue) => Promise<TaskDraft>;
 }
@@ -43,8 +43,9 @@ export class BackgroundRequest {
     this.#parts = parts;
   }
 
+  /** Empty for a task that is no background task. */
   get uniqueKey(): string {
-    return this.#parts.uniqueKey;
+    return this.#parts.uniqueKey ?? '';
   }
 
   /** A repeated request must get the execution that it got before, so it is answered in a transaction. */
@@ -56,13 +57,17 @@ export class BackgroundRequest {
   get remembered(): JsonValue {
     const { request, options, input } = this.#parts;
     if (request.whenBusy !== 'runOnceMore') return null;
-    const { context, weight, priority } = options;
-    return { input, options: { context, weight, ...(priority === undefined ? {} : { priority }) } };
+    const { context, weight, priority, deadlineMs } = options;
+    const rest = {
+      ...(priority === undefined ? {} : { priority }),
+      ...(deadlineMs === null ? {} : { deadline: deadlineMs }),
+    };
+    return { input, options: { context, weight, ...rest } };
   }
 
   /** The rows that its start needs; runs no statement. */
   async run(): Promise<{
-    readonly execution: NewExecution & { readonly uniqueKey: string };
+    readonly execution: NewExecution;
     readonly steps: readonly StepDraft[];
     readonly countdownMs: number;
   }> {
@@ -73,7 +78,7 @@ export class BackgroundRequest {
       id: newId(),
       executor: executor.name,
       executorVersion: executor.version,
-      kind: 'background',
+      kind: uniqueKey === null ? 'task' : 'background',
       planHash,
       resourceType: null,
       resourceId: null,
@@ -87,6 +92,7 @@ export class BackgroundRequest {
       weight: options.weight,
       priority: options.priority ?? executor.priority,
       context: options.context,
+      deadlineMs: options.deadlineMs,
       parent: null,
     } as const;
     return { execution, steps, countdownMs: options.countdownMs };

@@ -79,9 +79,9 @@ export class BackgroundStarter {
     try {
       const runs = drafted.map(({ run }) => run);
       const answers = await startBackground(this.#pool, runs, this.#lockTimeoutMs);
-      const byKey = new Map(answers.map((answer) => [answer.unique_key, answer]));
+      const byId = new Map(answers.map((answer) => [answer.wanted_id, answer]));
       if (answers.some(({ created }) => created)) this.#onStarted();
-      const again = drafted.filter(({ group, run }) => !settle(group, byKey.get(run.execution.uniqueKey)));
+      const again = drafted.filter(({ group, run }) => !settle(group, byId.get(run.execution.id)));
       if (again.length > 0 && tries < maxTries)
         await this.#answer(
           again.map(({ group }) => group),

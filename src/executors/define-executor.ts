@@ -1,4 +1,5 @@
 import type { ObjectLiteral } from 'typeorm';
+import { durationMs, type Duration } from '../core/duration.ts';
 import { problemsError } from '../core/errors.ts';
 import type { JsonValue } from '../core/json.ts';
 import { didYouMean } from '../core/nearest-name.ts';
@@ -18,6 +19,7 @@ const knownOptions = [
   'involves',
   'transitions',
   'priority',
+  'deadline',
   'throttle',
   'onSuccess',
   'onFailure',
@@ -165,6 +167,7 @@ type LooseOptions = {
   readonly version?: number;
   readonly input?: Schema;
   readonly priority?: number;
+  readonly deadline?: Duration;
   readonly transitions?: OperationTransitions;
   readonly plan: unknown;
 } & Readonly<Record<string, unknown>>;
@@ -203,6 +206,7 @@ function executorDefinition<R, Input, Kind extends ExecutorKind>(
     inputSchema: loose.input,
     transitions,
     priority: loose.priority ?? 0,
+    deadlineMs: loose.deadline === undefined ? null : durationMs(loose.deadline, `deadline of executor "${name}"`),
     throttles: [loose['throttle'] ?? []].flat(),
     action: extra.action ?? '',
     actionDetails: extra.actionDetails,

@@ -13,6 +13,11 @@ export interface ExecuteOptions {
   readonly idempotencyFor?: Duration;
   /** How long after the commit the first step may start. */
   readonly countdown?: Duration;
+  /**
+   * How long the execution may take, from now to its end; after it it is canceled with DEADLINE_EXCEEDED. Children have
+   * no longer than their parent. Default: the executor's, or none.
+   */
+  readonly deadline?: Duration;
   /** `heavy` sends every step that would go to the regular queue to queue `heavy`. */
   readonly weight?: 'regular' | 'heavy';
   /** Overrides the priority of the executor. */
@@ -29,6 +34,7 @@ export interface ResolvedExecuteOptions {
   readonly idempotencyKey: string | null;
   readonly idempotencyMs: number;
   readonly countdownMs: number;
+  readonly deadlineMs: number | null;
   readonly weight: 'regular' | 'heavy';
   readonly priority: number | undefined;
   readonly context: JsonValue;
@@ -40,6 +46,7 @@ const knownOptions = [
   'idempotencyKey',
   'idempotencyFor',
   'countdown',
+  'deadline',
   'weight',
   'priority',
   'context',
@@ -67,6 +74,7 @@ export function parseExecuteOptions(options: ExecuteOptions, subject: string): R
     idempotencyKey: key ?? null,
     idempotencyMs: durationMs(options.idempotencyFor ?? '24h', 'idempotencyFor'),
     countdownMs: durationMs(options.countdown ?? 0, 'countdown'),
+    deadlineMs: options.deadline === undefined ? null : durationMs(options.deadline, 'deadline'),
     weight,
     priority,
     context: toJson(options.context ?? {}, 'The context of execute'),

@@ -76,14 +76,18 @@ export class ExecutionScheduler {
 
   /** What is known of a background task before anything is written; undefined for everything else. */
   async background(request: ExecuteRequest): Promise<BackgroundRequest | undefined> {
+    return request.uniqueKey === undefined ? undefined : this.taskRequest(request);
+  }
+
+  /** The same for any task that runs alone; without a key it is never refused. */
+  async taskRequest(request: ExecuteRequest): Promise<BackgroundRequest> {
     const { executor, uniqueKey } = request;
-    if (uniqueKey === undefined) return undefined;
     const options = parseExecuteOptions(request.options, `execute("${executor.name}")`);
     const checked = await validateInput(executor.inputSchema, request.input, `executor "${executor.name}"`);
     return new BackgroundRequest({
       request,
       options,
-      uniqueKey: keyOf(executor.name, uniqueKey(checked)),
+      uniqueKey: uniqueKey === undefined ? null : keyOf(executor.name, uniqueKey(checked)),
       input: this.#json(request.input, `The input of "${executor.name}"`),
       draft: (input) => this.#draft(request, options, input),
     });
@@ -163,6 +167,7 @@ export class ExecutionScheduler {
         weight: options.weight,
         priority: options.priority ?? executor.priority,
         context: options.context,
+        deadlineMs: options.deadlineMs ?? executor.deadlineMs,
         parent: request.parent ?? null,
       },
       resources: owned,

@@ -1,4 +1,5 @@
 import type { EntityManager, ObjectLiteral } from 'typeorm';
+import type { Duration } from '../core/duration.ts';
 import type { Jsonable, JsonValue } from '../core/json.ts';
 import type { OperationKind, OperationTransitions, Transition } from '../core/state-machine.ts';
 import type { ResourceDefinition } from '../resources/define-resource.ts';
@@ -61,6 +62,8 @@ export interface ExecutorOptions<R, B, S extends string, T extends string, I ext
   readonly throttle?: ThrottleDefinition<R> | readonly ThrottleDefinition<R>[];
   /** 0, the default, is taken before all others; then 1 to 1000 in this order. */
   readonly priority?: number;
+  /** How long an execution may take, waiting included; after it it is canceled with DEADLINE_EXCEEDED. Default: no limit. */
+  readonly deadline?: Duration;
 }
 
 /** One operation on one kind of resource. Made by the `define…Executor` functions. */
@@ -72,6 +75,7 @@ export interface ExecutorDefinition<R = unknown, Input = unknown, Kind extends E
   readonly inputSchema: Schema | undefined;
   readonly transitions: OperationTransitions | undefined;
   readonly priority: number;
+  readonly deadlineMs: number | null;
   /** Around the whole plan. */
   readonly throttles: readonly ThrottleDefinition[];
   /** For people, on the resource, while an action is under way. */

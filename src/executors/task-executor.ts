@@ -23,6 +23,7 @@ export function taskExecutor(target: TaskDefinition<never> | Chain): ExecutorDef
     inputSchema: 'signatures' in target ? undefined : target.inputSchema,
     transitions: undefined,
     priority: 0,
+    deadlineMs: null,
     throttles: [],
     action: '',
     actionDetails: undefined,

@@ -52,6 +52,7 @@ describe('a join', () => {
         priority: 0,
         context: {},
         parent: null,
+        deadlineMs: null,
       });
       const wide = Array.from({ length: width }, (_, position) => draft(position, 0, [width]));
       await insertSteps(pool, { executionId, priority: 0, countdownMs: 0, steps: [...wide, draft(width, width, [])] });

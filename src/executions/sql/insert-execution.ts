@@ -26,6 +26,8 @@ export interface NewExecution {
   readonly weight: 'regular' | 'heavy';
   readonly priority: number;
   readonly context: JsonValue;
+  /** How long it may take; a child has no longer than its parent. */
+  readonly deadlineMs: number | null;
   /** For a child: the execution and the step that have started it. */
   readonly parent: ParentStep | null;
 }
@@ -40,10 +42,12 @@ export async function insertExecution(connection: Connection, execution: NewExec
     `INSERT INTO ${connection.schema}.execution (
        id, executor, executor_version, kind, plan_hash, resource_type, resource_id, exclusive, input, facts, state,
        unique_key, idempotency_key, idempotency_until, request_hash, weight, priority, context, created_at,
-       parent_id, parent_position, awaited)
+       parent_id, parent_position, awaited, deadline_at)
      SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::jsonb, 'running',
        $11, $12, CASE WHEN $12::text IS NULL THEN NULL ELSE now.at + $13 * interval '1 millisecond' END,
-       $14, $15, $16, $17::jsonb, now.at, $18, $19, $20
+       $14, $15, $16, $17::jsonb, now.at, $18, $19, $20,
+       least(now.at + $21::float8 * interval '1 millisecond',
+         (SELECT p.deadline_at FROM ${connection.schema}.execution AS p WHERE p.id = $18))
      FROM (SELECT ${connection.schema}.clock() AS at) AS now
      ON CONFLICT DO NOTHING`,
     [
@@ -67,6 +71,7 @@ export async function insertExecution(connection: Connection, execution: NewExec
       execution.parent?.executionId ?? null,
       execution.parent?.position ?? null,
       execution.parent?.awaited ?? true,
+      execution.deadlineMs,
     ],
   );
   return count === 1;

@@ -4,10 +4,10 @@ import type { StepDraft } from '../step-plan.ts';
 import type { NewExecution } from './insert-execution.ts';
 import { insertStepsSql, stepRows } from './insert-steps.ts';
 
-/** One background task that is to be started, unless one with its key is alive. */
+/** One task that is to be started, unless it has a key and one with it is alive. */
 export interface WantedRun {
-  /** Without resource, parent and idempotency key, and with a unique key. */
-  readonly execution: NewExecution & { readonly uniqueKey: string };
+  /** Without resource, parent and idempotency key. */
+  readonly execution: NewExecution;
   readonly steps: readonly StepDraft[];
   readonly countdownMs: number;
   /** What to remember where one is alive, as JSON; null where a refusal is all. */
@@ -19,15 +19,17 @@ export interface WantedRun {
 }
 
 export interface RunAnswer {
-  readonly unique_key: string;
+  /** The id that the execution was to have. */
+  readonly wanted_id: string;
+  readonly unique_key: string | null;
   /** Null when a rival with the same key committed while the statement waited for it: ask again. */
   readonly id: string | null;
   readonly created: boolean;
 }
 
 /**
- * Starts background tasks, or answers the live execution of each key, in one statement: executions, steps, events, and
- * what is remembered or taken of one more run. At most one for each key may be given.
+ * Starts tasks, or answers the live execution of each key, in one statement: executions, steps, events, and
+ * what is remembered or taken of one more run. Of several with the same key one is started, and the others get no answer.
  *
  * Waits for rivals' open transactions with one of the keys, up to the lock timeout that is given (55P03). Reads and
  * locks by the partial unique index on live keys and the primary key of `remembered_run`, sorted by key.
@@ -37,6 +39,7 @@ export async function startBackground(
   wanted: readonly WantedRun[],
   lockTimeoutMs: number,
 ): Promise<RunAnswer[]> {
+  if (wanted.length === 0) return [];
   const { schema } = connection;
   const steps = insertStepsSql(schema, {
     execution: 'begun.id',
@@ -48,7 +51,7 @@ export async function startBackground(
     `WITH wanted AS MATERIALIZED (
        SELECT * FROM jsonb_to_recordset($1::jsonb) AS w(id uuid, executor text, executor_version integer, kind text,
          plan_hash text, input jsonb, facts jsonb, unique_key text, request_hash text, weight text, priority integer,
-         context jsonb, steps jsonb, step_count integer, remember jsonb, asked_again boolean, remembered_token uuid)
+         context jsonb, deadline_ms float8, steps jsonb, step_count integer, remember jsonb, asked_again boolean, remembered_token uuid)
        ORDER BY unique_key
      ), live AS MATERIALIZED (
        SELECT e.id, e.unique_key FROM ${schema}.execution AS e JOIN wanted USING (unique_key) WHERE e.active
@@ -57,9 +60,10 @@ export async function startBackground(
        WHERE w.remembered_token IS NULL OR w.remembered_token = m.token
      ), begun AS (
        INSERT INTO ${schema}.execution (id, executor, executor_version, kind, plan_hash, input, facts, state,
-         unique_key, request_hash, weight, priority, context, created_at)
+         unique_key, request_hash, weight, priority, context, created_at, deadline_at)
        SELECT w.id, w.executor, w.executor_version, w.kind, w.plan_hash, coalesce(w.input, 'null'), w.facts, 'running',
-         w.unique_key, w.request_hash, w.weight, w.priority, w.context, ${schema}.clock()
+         w.unique_key, w.request_hash, w.weight, w.priority, w.context, ${schema}.clock(),
+         ${schema}.clock() + w.deadline_ms * interval '1 millisecond'
        FROM (SELECT set_config('lock_timeout', $2, true)) AS timeout, wanted AS w
        WHERE NOT EXISTS (SELECT 1 FROM live WHERE live.unique_key = w.unique_key) ORDER BY w.unique_key
        ON CONFLICT DO NOTHING RETURNING id, unique_key
@@ -87,7 +91,7 @@ export async function startBackground(
        ON CONFLICT (unique_key) DO UPDATE SET request = excluded.request, token = excluded.token,
          asked_at = excluded.asked_at, times = m.times + 1
      )
-     SELECT w.unique_key, coalesce(begun.id, live.id) AS id, begun.id IS NOT NULL AS created
+     SELECT w.id AS wanted_id, w.unique_key, coalesce(begun.id, live.id) AS id, begun.id IS NOT NULL AS created
      FROM wanted AS w LEFT JOIN begun ON begun.id = w.id LEFT JOIN live ON live.unique_key = w.unique_key`,
     [JSON.stringify(wanted.map((run) => wantedRow(run))), `${lockTimeoutMs}ms`],
   );
@@ -108,6 +112,7 @@ function wantedRow({ execution, steps, countdownMs, ...run }: WantedRun): object
     weight: execution.weight,
     priority: execution.priority,
     context: execution.context,
+    deadline_ms: execution.deadlineMs,
     steps: stepRows({ steps, countdownMs }),
     step_count: steps.length,
     remember: run.remember,

@@ -111,4 +111,25 @@ describeOnBrokers('W31 ten processes ask for one background task 100 times each'
     expect((await bundle.reeve.result(first.executionId)).state).toBe('succeeded');
     expect(await bundle.reeve.execute(pull)).toMatchObject({ created: true });
   });
+
+  it('W31 attempts of the live one are never refused for its own key', async () => {
+    const attempts: number[] = [];
+    const flaky = defineBackgroundTask({
+      name: 'flaky',
+      key: () => 'all',
+      retry: { attempts: 3, delay: '50ms' },
+      run: (_input, { attempt }) => {
+        attempts.push(attempt);
+        if (attempt < 3) throw new Error('not yet');
+        return 'at last';
+      },
+    });
+    await using bundle = await makeBundle(broker, { tasks: [flaky] });
+    await bundle.reeve.startWorker();
+    const first = await bundle.reeve.execute(flaky);
+    await eventually(() => expect(attempts).toContain(2));
+    expect(await bundle.reeve.execute(flaky)).toEqual({ ...first, created: false });
+    expect(await bundle.reeve.result(first.executionId)).toMatchObject({ state: 'succeeded', result: 'at last' });
+    expect(attempts).toEqual([1, 2, 3]);
+  });
 });

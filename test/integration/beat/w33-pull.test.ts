@@ -1,10 +1,12 @@
 import { expect, it } from '@jest/globals';
+import { DataSource } from 'typeorm';
 import {
   backendUnavailable,
   defineActionExecutor,
   defineDeleteExecutor,
   defineListPullTask,
   definePullTask,
+  defineReeve,
   type ObservedFields,
 } from '../../../src/index.ts';
 import { describeOnBrokers, makeBundle, type Bundle } from '../../support/bundle.ts';
@@ -222,7 +224,8 @@ describeOnBrokers('a list pull', (broker) => {
   it('is refused at the start where the pull task is not registered, and a second one while it is alive', async () => {
     const { pull } = pullOf();
     const pullAll = defineListPullTask(pull, { name: 'volumes.pull' });
-    await expect(makeBundle(broker, { tasks: [pullAll] })).rejects.toThrow(
+    const dataSource = new DataSource({ type: 'postgres' });
+    expect(() => defineReeve({ dataSource, tasks: [pullAll] })).toThrow(
       'task "volumes.pull" starts "test.volume.pull", which is not registered; add it to "tasks"',
     );
     await using bundle = await makeBundle(broker, { tasks: [pull, pullAll] });
