@@ -8,7 +8,7 @@ import { cancelWithin } from './executions/cancel-execution.ts';
 import { managerConnection } from './executions/manager-connection.ts';
 import type { ExecutionScheduler } from './executors/execution-scheduler.ts';
 import { startBackground } from './executions/sql/start-background.ts';
-import { LinesGrew } from './executions/permits.ts';
+import { isConflictError } from './executions/sql-state.ts';
 import { isEnded } from './executions/states.ts';
 import type { ResourceWrites } from './executions/resource-writes.ts';
 import type { CommitNudge } from './reeve-commit-nudge.ts';
@@ -69,8 +69,8 @@ export function dataSourceFiring(
         try {
           return await once(work);
         } catch (error) {
-          // A cancel found the execution in other lines than those that it had locked: all is done again.
-          if (!(error instanceof LinesGrew) || tries >= maxTries) throw error;
+          // Lost against another transaction, or in other lines than those that were locked: all is done again.
+          if (!isConflictError(error) || tries >= maxTries) throw error;
         }
       }
     },

@@ -10,6 +10,8 @@ const byErrorCode: Readonly<Partial<Record<ErrorCode, number>>> = {
   SCHEDULE_INVALID: exitCodes.usage,
   RESOURCE_NOT_FOUND: exitCodes.notFound,
   LEAK_NOT_FOUND: exitCodes.notFound,
+  THROTTLE_UNKNOWN: exitCodes.notFound,
+  INPUT_INVALID: exitCodes.usage,
   LEDGER_UNAVAILABLE: exitCodes.unavailable,
   BROKER_UNAVAILABLE: exitCodes.unavailable,
   BUSY: exitCodes.tryLater,

@@ -5,8 +5,8 @@ import type { Connection } from './connection.ts';
 import { endCanceled } from './end-execution.ts';
 import type { LedgerPool } from './ledger-pool.ts';
 import { lockForOperator, noteOperator, storedWord, type OperatorOptions } from './operator.ts';
-import { checkLines, handOn, lockLines, withLines } from './permits.ts';
-import type { ResourceWrites } from './resource-writes.ts';
+import { checkLines, handOn, lockLines } from './permits.ts';
+import { inLockOrder, type ResourceWrites } from './resource-writes.ts';
 import { endOpenSteps } from './sql/end-open-steps.ts';
 import { countRunningSteps } from './sql/count-running-steps.ts';
 import { listExecutionResources } from './sql/list-execution-resources.ts';
@@ -33,7 +33,7 @@ export async function cancelExecution(
   executionId: string,
   options: OperatorOptions,
 ): Promise<CancelAnswer> {
-  return withLines(pool, (connection) => cancelWithin(connection, writes, executionId, options));
+  return pool.transaction((connection) => cancelWithin(connection, writes, executionId, options));
 }
 
 /** Whether, and how, an execution is canceled in a transaction of somebody else's. */
@@ -44,7 +44,7 @@ export interface CancelWithinOptions extends OperatorOptions {
   readonly check?: () => Promise<void>;
 }
 
-/** The same in a transaction of {@link withLines} that holds no lock yet but that of a schedule. */
+/** The same in a transaction that holds no lock yet but that of a schedule. */
 export async function cancelWithin(
   connection: Connection,
   writes: ResourceWrites,
@@ -53,12 +53,12 @@ export async function cancelWithin(
 ): Promise<CancelAnswer> {
   const locked = isUuid(executionId) ? await lockLines(connection, executionId) : [];
   const execution = await lockForOperator(connection, executionId);
-  await checkLines(connection, executionId, locked);
+  const holds = await checkLines(connection, executionId, locked);
   await options.check?.();
   const { state, resourceType, resourceId } = execution;
   if (isEnded(state) || state === 'canceling') return { state };
   const resources = await listExecutionResources(connection, executionId);
-  await writes.lock(connection, resources);
+  await writes.lock(connection, inLockOrder([...resources, ...holds]));
   const error = options.error ?? canceledError(options);
   await noteOperator(connection, 'cancel', { executionId, execution }, options);
   await requestCancel(connection, executionId, errorJson(error));

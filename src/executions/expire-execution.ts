@@ -3,7 +3,6 @@ import { ReeveError } from '../core/errors.ts';
 import { storeError } from '../core/stored-error.ts';
 import { cancelWithin, type CancelAnswer } from './cancel-execution.ts';
 import type { LedgerPool } from './ledger-pool.ts';
-import { withLines } from './permits.ts';
 import type { ResourceWrites } from './resource-writes.ts';
 import { overdueSpan } from './sql/overdue-span.ts';
 
@@ -24,7 +23,7 @@ export async function expireExecution(
   const error = { ...storeError(new ReeveError('DEADLINE_EXCEEDED', text)), traceback: '' };
   const about = { by: 'reeve', reason: 'deadline', error } as const;
   try {
-    return await withLines(pool, (connection) =>
+    return await pool.transaction((connection) =>
       cancelWithin(connection, writes, executionId, {
         ...about,
         async check() {

@@ -6,8 +6,8 @@ import { endCanceled, endFailed, endSucceeded, type Ending } from './end-executi
 import type { LedgerPool } from './ledger-pool.ts';
 import { lostResource } from './lost-resource.ts';
 import { mainResource } from './main-resource.ts';
-import { checkLines, handOn, lockLines, withLines } from './permits.ts';
-import type { ResourceChange, ResourceRef, ResourceWrites } from './resource-writes.ts';
+import { checkLines, handOn, lockLines } from './permits.ts';
+import { inLockOrder, type ResourceChange, type ResourceRef, type ResourceWrites } from './resource-writes.ts';
 import { resolveSavedFields } from './step-references.ts';
 import type { StepOutcome } from './step-outcome.ts';
 import { addSteps } from './add-steps.ts';
@@ -70,13 +70,13 @@ export async function finishStep(
   const mayEnd =
     (outcome.kind === 'failed' && !isTolerated(step)) || (outcome.kind === 'succeeded' && step.leadsToEnd) || grows;
   for (const mode of mayEnd ? (['update'] as const) : (['share', 'update'] as const)) {
-    const answer = await withLines(pool, (connection) =>
-      new Completion(connection, writes, params).run(outcome, mode),
-    ).catch((error: unknown) => {
-      if (error instanceof Stale) return { kind: 'stale' } as const;
-      if (error instanceof NeedsExclusiveLock) return 'needs-exclusive-lock' as const;
-      throw error;
-    });
+    const answer = await pool
+      .transaction((connection) => new Completion(connection, writes, params).run(outcome, mode))
+      .catch((error: unknown) => {
+        if (error instanceof Stale) return { kind: 'stale' } as const;
+        if (error instanceof NeedsExclusiveLock) return 'needs-exclusive-lock' as const;
+        throw error;
+      });
     if (answer !== 'needs-exclusive-lock') return answer;
   }
   throw new ReeveError(
@@ -123,11 +123,11 @@ class Completion {
     if (movesLines) this.#locked = await lockLines(this.#connection, this.#step.executionId);
     const execution = await lockExecution(this.#connection, this.#step.executionId, mode);
     if (execution === undefined) throw new Stale();
-    if (movesLines) await checkLines(this.#connection, this.#step.executionId, this.#locked);
+    const holds = movesLines ? await checkLines(this.#connection, this.#step.executionId, this.#locked) : [];
     const failing = execution.state === 'failing' || execution.state === 'canceling';
     if (mode === 'share' && failing) throw new NeedsExclusiveLock();
 
-    const locked = await this.#lockResources(mode);
+    const locked = await this.#lockResources(mode, holds);
     const canceling = execution.state === 'canceling';
     const wanted = canceling ? outcomeWhenCanceled(asked) : asked;
     const outcome = await this.#stillFits(await this.#stillAwaited(await this.#applyEffects(wanted, locked)));
@@ -151,7 +151,7 @@ class Completion {
     return this.#finishSucceeded(outcome, mode, resources);
   }
 
-  async #lockResources(mode: 'share' | 'update'): Promise<OwnedResource[]> {
+  async #lockResources(mode: 'share' | 'update', holds: readonly ResourceRef[]): Promise<OwnedResource[]> {
     const { effects } = this.#step;
     const touches =
       mode === 'update' ||
@@ -159,9 +159,9 @@ class Completion {
       effects.after !== undefined ||
       effects.runtimeAfter !== undefined ||
       effects.deletes === true;
-    if (!touches) return [];
+    if (!touches && holds.length === 0) return [];
     const resources = await listExecutionResources(this.#connection, this.#step.executionId);
-    if (resources.length > 0) await this.#writes.lock(this.#connection, resources);
+    await this.#writes.lock(this.#connection, inLockOrder([...resources, ...holds]));
     return resources;
   }
 

@@ -2,7 +2,8 @@ import { advanceSteps } from './advance-steps.ts';
 import { chooseAdmitted } from './choose-admitted.ts';
 import type { Connection } from './connection.ts';
 import type { LedgerPool } from './ledger-pool.ts';
-import { inLockOrder, type ResourceWrites } from './resource-writes.ts';
+import { heldResource } from './hold-key.ts';
+import { inLockOrder, type ResourceRef, type ResourceWrites } from './resource-writes.ts';
 import type { ReadyStep } from './sql/advance-steps.ts';
 import { dropPermits } from './sql/drop-permits.ts';
 import { enterScopes } from './sql/enter-scopes.ts';
@@ -15,8 +16,13 @@ import { lockThrottles } from './sql/lock-throttles.ts';
 import { refuseScope } from './sql/refuse-scope.ts';
 import { takeHolds } from './take-holds.ts';
 
-/** The execution got permits at keys that are not locked: the transaction is to be rolled back and run again. */
-export class LinesGrew extends Error {}
+/**
+ * The execution got permits at keys that are not locked: the transaction is to be rolled back and run again, as after a
+ * serialisation failure, whose SQLSTATE it bears.
+ */
+class LinesGrew extends Error {
+  readonly code = '40001';
+}
 
 const keysPerRound = 100;
 
@@ -35,26 +41,17 @@ export async function lockLines(connection: Connection, executionId: string): Pr
 /**
  * To be called once the execution is locked.
  *
+ * @returns The resources that it wants to hold or holds.
  * @throws LinesGrew when the execution has permits at keys that are not locked.
  */
 export async function checkLines(
   connection: Connection,
   executionId: string,
   locked: readonly string[],
-): Promise<void> {
+): Promise<ResourceRef[]> {
   const keys = await listPermitKeys(connection, executionId);
-  if (keys.some((key) => !locked.includes(key))) throw new LinesGrew();
-}
-
-/** Runs a transaction that locks lines first, again where they have grown in the meantime. */
-export async function withLines<T>(pool: LedgerPool, work: (connection: Connection) => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await pool.transaction(work);
-    } catch (error) {
-      if (!(error instanceof LinesGrew) || tries >= 20) throw error;
-    }
-  }
+  if (keys.some((key) => !locked.includes(key))) throw new LinesGrew('an execution has asked for further permits');
+  return keys.flatMap((key) => heldResource(key) ?? []);
 }
 
 /**

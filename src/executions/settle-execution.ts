@@ -1,8 +1,8 @@
 import type { StoredError } from '../core/stored-error.ts';
 import { endCanceled, endFailed } from './end-execution.ts';
 import type { LedgerPool } from './ledger-pool.ts';
-import { checkLines, handOn, lockLines, withLines } from './permits.ts';
-import type { ResourceWrites } from './resource-writes.ts';
+import { checkLines, handOn, lockLines } from './permits.ts';
+import { inLockOrder, type ResourceWrites } from './resource-writes.ts';
 import { countRunningSteps } from './sql/count-running-steps.ts';
 import { endChildSteps } from './sql/end-child-steps.ts';
 import { endOpenSteps } from './sql/end-open-steps.ts';
@@ -16,13 +16,13 @@ import { lockExecution } from './sql/lock-execution.ts';
  * @returns Whether it has ended here.
  */
 export async function settleExecution(pool: LedgerPool, writes: ResourceWrites, executionId: string): Promise<boolean> {
-  return withLines(pool, async (connection) => {
+  return pool.transaction(async (connection) => {
     const locked = await lockLines(connection, executionId);
     const execution = await lockExecution(connection, executionId, 'update');
     if (execution?.state !== 'failing' && execution?.state !== 'canceling') return false;
-    await checkLines(connection, executionId, locked);
+    const holds = await checkLines(connection, executionId, locked);
     const resources = await listExecutionResources(connection, executionId);
-    await writes.lock(connection, resources);
+    await writes.lock(connection, inLockOrder([...resources, ...holds]));
     const left = execution.state === 'failing' ? 'skipped' : 'canceled';
     await endChildSteps(connection, executionId, left);
     await endOpenSteps(connection, executionId, left);

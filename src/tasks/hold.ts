@@ -1,3 +1,4 @@
+import { holdKeyOf } from '../executions/hold-key.ts';
 import type { PermitKey } from '../executions/step-plan.ts';
 import { holdLevel } from './define-throttle.ts';
 
@@ -10,5 +11,5 @@ export interface Hold {
 /** A hold is a permit of limit 1 on its resource. */
 export function holdKey({ resource, id }: Hold): PermitKey {
   const ref = { type: resource.name, id: String(id) };
-  return { key: `hold:${ref.type}/${ref.id}`, name: 'hold', limit: 1, level: holdLevel, resource: ref };
+  return { key: holdKeyOf(ref), name: 'hold', limit: 1, level: holdLevel, resource: ref };
 }

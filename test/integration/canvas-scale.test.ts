@@ -5,6 +5,9 @@ import { defineExecutor, defineTask } from '../../src/index.ts';
 import { describeOnBrokers, makeBundle } from '../support/bundle.ts';
 import { eventually } from '../support/eventually.ts';
 import { ended } from '../support/start.ts';
+import { runAlone } from '../support/alone.ts';
+
+runAlone();
 
 const echo = defineTask({ name: 'echo', input: z.number(), run: (n) => n });
 

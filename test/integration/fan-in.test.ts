@@ -9,6 +9,7 @@ import { insertExecution } from '../../src/executions/sql/insert-execution.ts';
 import { insertSteps } from '../../src/executions/sql/insert-steps.ts';
 import { parseLimits } from '../../src/tasks/step-limits.ts';
 import { makeDatabase } from '../support/bundle.ts';
+import { testRandom } from '../support/random.ts';
 
 const draft = (position: number, openPredecessors: number, next: readonly number[]): StepDraft => ({
   position,
@@ -31,7 +32,8 @@ describe('a join', () => {
     await migrateLedger({ connectionString: database.url }, 'reeve');
     const pool = new LedgerPool({ connectionString: database.url, max: 20 }, 'reeve', createLogger('silent'));
     const width = 20;
-    for (let round = 0; round < 10; round += 1) {
+    const random = testRandom('fan-in');
+    for (let round = 0; round < 100; round += 1) {
       const executionId = newId();
       await insertExecution(pool, {
         id: executionId,
@@ -56,8 +58,20 @@ describe('a join', () => {
       });
       const wide = Array.from({ length: width }, (_, position) => draft(position, 0, [width]));
       await insertSteps(pool, { executionId, priority: 0, countdownMs: 0, steps: [...wide, draft(width, width, [])] });
+      // Some members end alone, some several in one transaction.
+      const left = random.shuffle(wide);
+      const together: StepDraft[][] = [];
+      while (left.length > 0) together.push(left.splice(0, random.int(1, 5)));
       const ends = await Promise.all(
-        wide.map((step) => pool.transaction((connection) => advanceSteps(connection, executionId, step.next))),
+        together.map((members) =>
+          pool.transaction((connection) =>
+            advanceSteps(
+              connection,
+              executionId,
+              members.flatMap((step) => step.next),
+            ),
+          ),
+        ),
       );
       expect(ends.filter((end) => end.ended)).toHaveLength(1);
     }

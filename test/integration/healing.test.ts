@@ -7,6 +7,9 @@ import { Child } from '../support/child.ts';
 import { eventually } from '../support/eventually.ts';
 import { ended, volumeIn } from '../support/start.ts';
 import { Outside, testResources } from '../support/volume.ts';
+import { runAlone } from '../support/alone.ts';
+
+runAlone();
 
 interface CallRow {
   readonly pid: number;

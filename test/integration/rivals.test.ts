@@ -6,6 +6,9 @@ import { eventually } from '../support/eventually.ts';
 import { ended, readVolume, volumeIn } from '../support/start.ts';
 import { Outside, testResources, Volume } from '../support/volume.ts';
 import { defineActionExecutor, isReeveError } from '../../src/index.ts';
+import { runAlone } from '../support/alone.ts';
+
+runAlone();
 
 interface Answer {
   readonly code?: string;

@@ -4,6 +4,9 @@ import { LedgerPool } from '../../src/executions/ledger-pool.ts';
 import { describeOnBrokers, makeBundle, type Bundle } from '../support/bundle.ts';
 import { eventually } from '../support/eventually.ts';
 import { ended } from '../support/start.ts';
+import { runAlone } from '../support/alone.ts';
+
+runAlone();
 
 function narrow() {
   const ran: string[] = [];

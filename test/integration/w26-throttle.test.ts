@@ -2,6 +2,9 @@ import { expect, it } from '@jest/globals';
 import { callTable, childApp, ThingSchema } from '../support/child-app.ts';
 import { Child } from '../support/child.ts';
 import { describeOnBrokers, makeBundle, redisUrlOf } from '../support/bundle.ts';
+import { runAlone } from '../support/alone.ts';
+
+runAlone();
 
 const workMs = 3_000;
 

@@ -10,6 +10,9 @@ import { eventually } from '../support/eventually.ts';
 import { logLines } from '../support/log-lines.ts';
 import { ended, readVolume, volumeIn } from '../support/start.ts';
 import { Outside, testResources, Volume } from '../support/volume.ts';
+import { runAlone } from '../support/alone.ts';
+
+runAlone();
 
 function executorsOf(outside: Outside) {
   const { volume } = testResources(outside);

@@ -3,6 +3,9 @@ import { callTable, childApp, stages, ThingSchema } from '../support/child-app.t
 import { Child } from '../support/child.ts';
 import { describeOnBrokers, makeBundle, redisUrlOf } from '../support/bundle.ts';
 import { eventually } from '../support/eventually.ts';
+import { runAlone } from '../support/alone.ts';
+
+runAlone();
 
 const kinds = ['create', 'update', 'remove'] as const;
 

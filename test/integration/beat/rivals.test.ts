@@ -5,6 +5,9 @@ import { expect, it } from '@jest/globals';
 import { defineTask } from '../../../src/index.ts';
 import { describeOnBrokers, makeBundle, redisUrlOf, type BrokerName } from '../../support/bundle.ts';
 import { eventually } from '../../support/eventually.ts';
+import { runAlone } from '../../support/alone.ts';
+
+runAlone();
 
 /** REEVE_TEST_BEAT_SECONDS=60 REEVE_TEST_BEAT_SCHEDULES=200 is the full run, for a machine that does nothing else. */
 const seconds = Number(process.env['REEVE_TEST_BEAT_SECONDS'] ?? '12');

@@ -6,6 +6,9 @@ import { z } from 'zod';
 import { defineBackgroundTask } from '../../../src/index.ts';
 import { describeOnBrokers, makeBundle, redisUrlOf, type BrokerName } from '../../support/bundle.ts';
 import { eventually } from '../../support/eventually.ts';
+import { runAlone } from '../../support/alone.ts';
+
+runAlone();
 
 const refuseApp = new URL('../../support/refuse-app.ts', import.meta.url).pathname;
 const pull = defineBackgroundTask({ name: 'pull', key: () => 'all', run: () => null });

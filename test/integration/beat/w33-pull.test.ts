@@ -13,6 +13,9 @@ import { describeOnBrokers, makeBundle, type Bundle } from '../../support/bundle
 import { eventually } from '../../support/eventually.ts';
 import { ended, readVolume, volumeIn } from '../../support/start.ts';
 import { Outside, testResources, type Volume } from '../../support/volume.ts';
+import { runAlone } from '../../support/alone.ts';
+
+runAlone();
 
 /** A pull of volumes whose answers are given look by look; the last one repeats. */
 function pullOf(...answers: (() => Promise<ObservedFields<Volume>> | ObservedFields<Volume>)[]) {
