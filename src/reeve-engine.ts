@@ -58,7 +58,15 @@ export async function makeEngine(options: ResolvedOptions, logger: Logger, hooks
   const heartbeatPool = new LedgerPool({ ...postgres, max: 2 }, schema, logger);
   const broker = new Broker({ redisUrl: redis, postgres, brokerSchema, engineId: id, logger });
   const admit = (): Promise<unknown> => admitWaiting(pool, writes);
-  const relay = new Relay({ connection: pool, broker, engineId: id, logger, admit, intervalMs: timing.relayMs });
+  const relay = new Relay({
+    connection: pool,
+    broker,
+    engineId: id,
+    logger,
+    admit,
+    nudged: options.publish,
+    intervalMs: timing.relayMs,
+  });
   const { nudges } = hooks;
   const nudge = (): void => relay.nudge();
   const starts = new Starts({ pool, resources, writes, tasks, options, nudges, nudge });

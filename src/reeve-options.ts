@@ -49,6 +49,11 @@ export interface ReeveOptions {
   readonly lockTimeout?: Duration;
   /** How long a stopping worker waits for the steps that it runs. Default `25s`. */
   readonly drain?: Duration;
+  /**
+   * Whether a process without a worker or a beat publishes what it has committed. With `false` it needs no broker, and
+   * the relays of the others do it, up to a second later. Default `true`.
+   */
+  readonly publish?: boolean;
   /** The most connections of the engine's own pool to PostgreSQL. Default 10. */
   readonly poolSize?: number;
   readonly logger?: Logger;
@@ -71,6 +76,7 @@ export interface ResolvedOptions {
   readonly limits: JsonLimits;
   readonly lockTimeoutMs: number;
   readonly drainMs: number;
+  readonly publish: boolean;
   readonly poolSize: number;
   readonly logger: Logger | undefined;
   readonly logLevel: LogLevel;
@@ -92,6 +98,7 @@ const knownOptions = [
   'lockTimeout',
   'drain',
   'poolSize',
+  'publish',
   'logger',
   'logLevel',
 ];
@@ -146,6 +153,7 @@ export function parseOptions(options: ReeveOptions): ResolvedOptions {
     limits: { ...JSON_LIMITS, ...options.limits },
     lockTimeoutMs: Math.min(durationMs(options.lockTimeout ?? '1s', 'lockTimeout'), longestLockTimeoutMs),
     drainMs: durationMs(options.drain ?? '25s', 'drain'),
+    publish: options.publish ?? true,
     poolSize,
     logger: options.logger,
     logLevel: options.logLevel ?? levelFromEnvironment() ?? 'info',

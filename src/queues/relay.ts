@@ -13,6 +13,8 @@ export interface RelayOptions {
   readonly logger: Logger;
   /** Admits whoever waits for a permit and may have it; called before each look. */
   readonly admit: () => Promise<unknown>;
+  /** Whether a nudge starts it; else it publishes nothing before `start`. */
+  readonly nudged: boolean;
   /** How often it looks without being asked. */
   readonly intervalMs: number;
 }
@@ -38,6 +40,7 @@ export class Relay {
   /** What was published here and may not be marked yet, so that it is not sent again in the meantime. */
   readonly #unmarked = new Map<string, UnpublishedStep>();
   #nudged = false;
+  #started = false;
   #markTimer: NodeJS.Timeout | undefined;
   #marking: Promise<void> = Promise.resolve();
 
@@ -52,11 +55,13 @@ export class Relay {
   }
 
   start(): void {
+    this.#started = true;
     this.#loop.start();
   }
 
   /** Publishes soon what is committed now. Never throws and is not waited for. */
   nudge(): void {
+    if (!this.#options.nudged && !this.#started) return;
     this.#nudged = true;
     this.#loop.start();
     this.#loop.wake();

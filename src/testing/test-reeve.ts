@@ -90,14 +90,15 @@ export class TestReeve implements AsyncDisposable {
 
   /** See {@link createTestReeve}. */
   static async create(given: Reeve | ReeveOptions): Promise<TestReeve> {
-    const reeve = 'options' in given ? given : defineReeve({ logLevel: 'silent', ...given, redis: undefined });
+    const reeve =
+      'options' in given ? given : defineReeve({ logLevel: 'silent', ...given, redis: undefined, publish: false });
     const { dataSource } = reeve.options;
     if (!dataSource.isInitialized) await dataSource.initialize();
     await reeve.migrate();
     const logger = reeve.options.logger ?? createLogger(reeve.options.logLevel);
     const backends = new FakeBackends(reeve.options.resources);
     const nothing = (): void => undefined;
-    const options = { ...reeve.options, redis: undefined, resources: backends.resources };
+    const options = { ...reeve.options, redis: undefined, publish: false, resources: backends.resources };
     const engine = await makeEngine(options, logger, {
       nudges: new CommitNudge(nothing),
       onCanceled: nothing,

@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { defineReeve, defineTask } from '../../src/index.ts';
 import { migrateBroker } from '../../src/queues/broker.ts';
 import { migrateLedger } from '../../src/executions/migrate-ledger.ts';
-import { makeDatabase } from '../support/bundle.ts';
+import { makeBundle, makeDatabase } from '../support/bundle.ts';
 import { logLines } from '../support/log-lines.ts';
 import { eventually } from '../support/eventually.ts';
 import { quickTiming } from '../support/quick-timing.ts';
@@ -59,5 +59,20 @@ describe('a role that is named like the schema of the ledger', () => {
     await reeve.close();
     await dataSource.destroy();
     await database.drop();
+  });
+});
+
+describe('a process that leaves the publishing to others', () => {
+  it('needs no broker: what it commits is published by a process with a worker', async () => {
+    const log = logLines();
+    const now = defineTask({ name: 'now', run: () => 'done' });
+    await using bundle = await makeBundle('postgres', { tasks: [now] });
+    const web = bundle.another({ publish: false, redis: 'redis://127.0.0.1:1', logger: log.logger });
+    const { executionId } = await web.execute(now);
+    expect(await bundle.query('SELECT 1 FROM reeve.step WHERE published_epoch >= 0')).toEqual([]);
+    await bundle.reeve.startWorker();
+    expect(await web.result(executionId, { timeout: '10s' })).toMatchObject({ state: 'succeeded', result: 'done' });
+    expect([...log.at('warn'), ...log.at('error')]).toEqual([]);
+    await web.close();
   });
 });
