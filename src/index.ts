@@ -71,3 +71,11 @@ export { reeveMigrations } from './executions/migrations/all-migrations.ts';
 export type { Leak } from './executions/sql/list-leaks.ts';
 export type { Violation } from './executions/invariants.ts';
 export type { QueueStatus, ReeveStatus, WorkerStatus } from './executions/read-status.ts';
+
+export { invokeVerb, parseCode, parseCommand } from './executors/verbs/verb-tasks.ts';
+export type { CodeInput, CommandInput, InvokeInput } from './executors/verbs/verb-tasks.ts';
+export type { VerbLimits } from './moo/sandbox/limits.ts';
+export type { Message } from './moo/tasks/messages.ts';
+export type { MooValue } from './moo/world/values.ts';
+export type { VerbOptions } from './reeve-verb-options.ts';
+export type { VerbWorld, WorldAnswer } from './reeve-world.ts';

@@ -1,6 +1,5 @@
 import { EventEmitter, once } from 'node:events';
 import type { EntityManager } from 'typeorm';
-import type { Firing } from './beat/firing.ts';
 import { Schedules } from './beat/schedules.ts';
 import { Targets } from './beat/targets.ts';
 import { durationMs, type Duration } from './core/duration.ts';
@@ -47,23 +46,11 @@ import { executeRequest, type Execute } from './reeve-execute.ts';
 import { parseOptions, type ReeveOptions, type ResolvedOptions } from './reeve-options.ts';
 import { checkSearchPath, ledgerError, prepareLedger } from './reeve-ledger.ts';
 import { readStatus, type ReeveStatus } from './executions/read-status.ts';
+import { makeVerbs } from './reeve-verbs.ts';
+import type { StepHandler } from './tasks/step-handler.ts';
+import type { Engine } from './reeve-engine.ts';
+import { VerbWorld } from './reeve-world.ts';
 import { WorkerService } from './reeve-worker.ts';
-
-/** What is made once the database is reachable. */
-interface Engine {
-  readonly id: string;
-  readonly pool: LedgerPool;
-  readonly heartbeatPool: LedgerPool;
-  readonly broker: Broker;
-  readonly relay: Relay;
-  readonly tasks: TaskRegistry;
-  readonly resources: ResourceRegistry;
-  readonly writes: ResourceStore;
-  readonly scheduler: ExecutionScheduler;
-  readonly control: Control;
-  readonly targets: Targets;
-  readonly firing: Firing;
-}
 
 /** An execution with its steps, and what operators did with it. */
 export interface ExecutionDetails extends ExecutionView {
@@ -105,11 +92,14 @@ export class Reeve implements Execute {
   readonly execute: Execute['execute'];
   /** Schedules at run time: list, create, edit, pause, explain … */
   readonly schedules: Schedules;
+  /** The world that verbs live in; needs the option `verbs`. */
+  readonly world: VerbWorld;
 
   constructor(options: ReeveOptions) {
     this.options = parseOptions(options);
     this.#logger = this.options.logger ?? createLogger(this.options.logLevel);
     this.schedules = new Schedules(async () => ({ ...(await this.#connect()), changed: () => this.#beats.wake() }));
+    this.world = new VerbWorld(this, async () => (await this.#connect()).verbs);
     this.execute = (target: unknown, ...rest: unknown[]) => this.#executeAlone(target, rest);
   }
 
@@ -140,6 +130,7 @@ export class Reeve implements Execute {
   /** Serves queues in this process until the handle is stopped or Reeve is closed. */
   async startWorker(options: StartWorkerOptions = {}): Promise<WorkerHandle> {
     const engine = await this.#connect();
+    const served = await this.world.servedQueues(options, engine.verbs);
     this.#workers ??= new WorkerService({
       ...engine,
       engineId: engine.id,
@@ -147,7 +138,7 @@ export class Reeve implements Execute {
       logger: this.#logger,
       onEnded: (executionId) => this.#events.emit(executionId),
     });
-    return this.#workers.start(options);
+    return this.#workers.start(served);
   }
 
   /**
@@ -312,6 +303,7 @@ export class Reeve implements Execute {
     await this.#workers?.stop();
     this.#nudges.stop();
     if (engine === undefined) return;
+    await engine.verbs?.close();
     await engine.relay.stop();
     await engine.broker.close();
     await engine.heartbeatPool.close();
@@ -349,7 +341,8 @@ export class Reeve implements Execute {
     const logger = this.#logger;
     const resources = new ResourceRegistry(dataSource, this.options.resources);
     const writes = new ResourceStore(resources);
-    const tasks = new TaskRegistry(this.options.tasks);
+    const handlers = new Map<string, StepHandler>();
+    const tasks = new TaskRegistry(this.options.tasks, handlers);
     const postgres = poolConfigOf(dataSource);
     const pool = new LedgerPool({ ...postgres, max: poolSize }, schema, logger);
     const id = await prepareLedger(pool, Object.keys(queues));
@@ -363,20 +356,22 @@ export class Reeve implements Execute {
       lockTimeoutMs,
       queues: Object.keys(queues),
     });
+    const nudge = (): void => {
+      relay.nudge();
+      this.#workers?.wake();
+    };
     const control = new Control({
       pool,
       writes,
       onCanceled: (executionId) => this.#workers?.cancel(executionId),
       onEnded: (executionId) => this.#events.emit(executionId),
-      nudge: () => {
-        relay.nudge();
-        this.#workers?.wake();
-      },
+      nudge,
     });
     const targets = new Targets(this.options.tasks, this.options.executors, this.options.schedules);
     const firing = dataSourceFiring(scheduler, targets, this.#nudges, this.options);
+    const verbs = makeVerbs({ pool, scheduler, targets, firing, options: this.options, logger, nudge }, handlers);
     const parts = { pool, heartbeatPool, broker, relay, tasks, resources, writes, scheduler, control, targets, firing };
-    this.#started = { id, ...parts };
+    this.#started = { id, ...parts, verbs };
     return this.#started;
   }
 

@@ -1,5 +1,6 @@
 import { Ledger1763683200000 } from './0001-ledger.ts';
 import { Ledger1763776800000 } from './0002-schedules.ts';
+import { Ledger1763949600000 } from './0004-world.ts';
 
 /** All migrations of the ledger, oldest first. */
-export const reeveMigrations = [Ledger1763683200000, Ledger1763776800000];
+export const reeveMigrations = [Ledger1763683200000, Ledger1763776800000, Ledger1763949600000];
