@@ -84,6 +84,13 @@ export class VerbWorld {
     return this.#answer(executionId, options.timeout);
   }
 
+  /** Runs what a person types at the console: a command, `;expression` or `;;statements`. */
+  async line(player: number | string, line: string): Promise<WorldAnswer> {
+    if (line.startsWith(';;')) return this.code(player, line.slice(2));
+    if (line.startsWith(';')) return this.code(player, line.slice(1), { mode: 'eval' });
+    return this.command(player, line);
+  }
+
   /** Runs code with the permissions of a player. */
   async code(
     player: number | string,
@@ -95,13 +102,13 @@ export class VerbWorld {
     return this.#answer(executionId, options.timeout);
   }
 
-  /** What a player was shown, oldest first, behind the message `after`. */
+  /** What a player was shown, oldest first: behind the message `after`, else the newest. At most `limit`, or 1,000. */
   async messages(
     player: number | string,
     page: { readonly after?: number; readonly limit?: number } = {},
   ): Promise<Message[]> {
     const { pool } = await this.#needed();
-    return listMessages(pool, await this.#id(player), { after: page.after ?? 0, limit: page.limit ?? 1_000 });
+    return listMessages(pool, await this.#id(player), { after: page.after, limit: page.limit ?? 1_000 });
   }
 
   /**

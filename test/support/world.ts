@@ -1,5 +1,5 @@
 import { playAs, type Played, type WorldPlayer } from '../../src/testing/moo/play-world.ts';
-import type { ReeveOptions, VerbOptions, WorldAnswer } from '../../src/index.ts';
+import type { ReeveOptions, VerbOptions, WorkerHandle, WorldAnswer } from '../../src/index.ts';
 import { makeBundle, type BrokerName, type Bundle } from './bundle.ts';
 import { eventually } from './eventually.ts';
 
@@ -7,6 +7,8 @@ export interface WorldBundle extends AsyncDisposable {
   readonly bundle: Bundle;
   readonly wizard: WorldPlayer;
   readonly prog: WorldPlayer;
+  /** The worker of this process. */
+  readonly worker: WorkerHandle;
   /** Runs code as somebody; fails unless it succeeds. */
   code(who: string, source: string): Promise<WorldAnswer>;
   /** What code gives back, as text. */
@@ -34,7 +36,7 @@ export async function makeWorld(
   const { reeve } = bundle;
   try {
     await reeve.world.init();
-    await reeve.startWorker({ queues: ['verbs'] });
+    const worker = await reeve.startWorker({ queues: ['verbs'] });
     const players: Record<string, WorldPlayer> = { Wizard: await playAs(reeve, 'Wizard') };
     const code = async (who: string, source: string): Promise<WorldAnswer> => {
       const answer = await reeve.world.code(who, source);
@@ -52,6 +54,7 @@ export async function makeWorld(
     };
     return {
       bundle,
+      worker,
       wizard: players['Wizard'] as WorldPlayer,
       prog: players['Prog'],
       code,

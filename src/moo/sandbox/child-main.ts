@@ -48,4 +48,5 @@ send({ t: 'hello', walls });
 process.stdin.on('data', (chunk: Buffer) => {
   for (const message of reader.read(chunk)) receive(message as ToChild);
 });
-process.stdin.on('end', () => process.exit(0));
+// The parent is gone. An orderly exit would wait for isolates that wait for the parent.
+process.stdin.on('end', () => process.kill(process.pid, 'SIGKILL'));

@@ -71,14 +71,14 @@ export class SandboxPool {
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    for (const waiter of this.#waiting.splice(0)) waiter.reject(unavailable('the sandbox is stopped'));
+    for (const waiter of this.#waiting.splice(0)) waiter.reject(unavailable('the sandbox is stopped', true));
     const gone = [...this.#all].map((child) => child.gone);
     for (const child of this.#all) child.kill('retired', 'the sandbox is stopped');
     await Promise.all(gone);
   }
 
   async #next(): Promise<SandboxChild> {
-    if (this.#stopped) throw unavailable('the sandbox is stopped');
+    if (this.#stopped) throw unavailable('the sandbox is stopped', true);
     for (let child = this.#idle.shift(); child !== undefined; child = this.#idle.shift()) {
       if (!child.isGone) return child;
     }
@@ -142,10 +142,13 @@ export class SandboxPool {
     this.#failures += 1;
     this.#options.logger.error({ event: 'sandbox.start', err: error }, 'a sandbox process could not be started');
     if (this.#failures < startTries) return this.#fill();
-    for (const waiter of this.#waiting.splice(0)) waiter.reject(error);
+    // It has worked before, so it may again: the steps that wait are tried later.
+    const reason = unavailable(Error.isError(error) ? error.message : String(error), true);
+    for (const waiter of this.#waiting.splice(0)) waiter.reject(reason);
+    this.#failures = 0;
   }
 }
 
-function unavailable(why: string): ReeveError {
-  return new ReeveError('SANDBOX_UNAVAILABLE', `verbs cannot run here: ${why}`);
+function unavailable(why: string, retryable = false): ReeveError {
+  return new ReeveError('SANDBOX_UNAVAILABLE', `verbs cannot run here: ${why}`, { retryable });
 }

@@ -113,16 +113,17 @@ async function insertMessages(connection: Connection, messages: readonly NewMess
   );
 }
 
-/** The messages of a player behind a place, oldest first. */
+/** The messages of a player behind a place, oldest first; without a place the newest ones. */
 export async function listMessages(
   connection: Connection,
   player: number,
-  page: { readonly after: number; readonly limit: number },
+  page: { readonly after: number | undefined; readonly limit: number },
 ): Promise<Message[]> {
   const { rows } = await connection.query<Omit<Message, 'id'> & { id: string }>(
     `SELECT id, kind, body, provenance, created_at AS at FROM ${connection.schema}.moo_message
-     WHERE player_id = $1 AND id > $2 ORDER BY id LIMIT $3`,
-    [player, page.after, page.limit],
+     WHERE player_id = $1 AND id > $2 ORDER BY id ${page.after === undefined ? 'DESC' : ''} LIMIT $3`,
+    [player, page.after ?? 0, page.limit],
   );
-  return rows.map((row) => ({ ...row, id: Number(row.id) }));
+  const messages = rows.map((row) => ({ ...row, id: Number(row.id) }));
+  return page.after === undefined ? messages.toReversed() : messages;
 }

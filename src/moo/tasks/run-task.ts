@@ -29,7 +29,8 @@ export interface TaskEnding<Finish> {
   isCompleted(): Promise<boolean>;
 }
 
-const mostRuns = 5;
+const mostRuns = 30;
+const longestPauseMs = 50;
 
 /** The step belongs to another worker by now; everything was rolled back. */
 export class TaskLost extends Error {}
@@ -68,6 +69,7 @@ export async function runTask<Finish>(
     } finally {
       await transaction.end();
     }
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(longestPauseMs, 3 * run)));
   }
 }
 

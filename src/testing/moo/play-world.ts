@@ -31,14 +31,8 @@ export async function playAs(reeve: Reeve, name: string): Promise<WorldPlayer> {
   return {
     shown,
     async run(line) {
-      const answer = await runLine(reeve, id, line);
+      const answer = await reeve.world.line(id, line);
       return { ...answer, messages: await shown() };
     },
   };
-}
-
-async function runLine(reeve: Reeve, id: number, line: string): Promise<WorldAnswer> {
-  if (line.startsWith(';;')) return reeve.world.code(id, line.slice(2));
-  if (line.startsWith(';')) return reeve.world.code(id, line.slice(1), { mode: 'eval' });
-  return reeve.world.command(id, line);
 }
