@@ -15,6 +15,9 @@ function handle(id) {
       if (name === 'id') return id;
       if (name === 'toString') return () => ask('text', [id]);
       if (name === 'verb') return (verb) => ask('verbRef', [id, String(verb)]);
+      const told = previews.get(id);
+      if (told !== undefined && (name === 'name' || name === 'obvious')) return told[name];
+      if (told !== undefined && name === 'isPlayer') return () => told.isPlayer;
       if (attributeNames.has(name)) return ask('attribute', [id, name]);
       if (methodNames.has(name)) return (...given) => ask(name, [id, ...encode(given)]);
       const found = ask('member', [id, name]);

@@ -121,6 +121,8 @@ function decode(each, frozen) {
 `;
 
 const calls = `
+// What the host has told of objects beforehand; forgotten with the first call that may change anything.
+const previews = new Map(), reading = new Set(['attribute', 'text', 'print', 'caller', 'callerStack', 'can', 'hasProperty', 'getProperty', 'isPlayer', 'isWizard', 'isA', 'hasVerb', 'scratchGet', 'lookup', 'players', 'write']);
 let ticks = 0, spent = false, closed = false, lines = [], partial = '';
 function tick() {
   if (limits.ticks !== 0 && ++ticks > limits.ticks) { spent = true; throw thrown('TickLimitError', 'Too many loop turns in one task.'); }
@@ -135,6 +137,8 @@ function ask(operation, given) {
   if (text.length > limits.payloadBytes) throw thrown('UserError', 'A value is too large.');
   const answer = parse(toHost(text));
   if (typeof answer.k === 'number') limits.ticks = answer.k;
+  if (!reading.has(operation)) previews.clear();
+  if (answer.c !== undefined) for (const id of keysOf(answer.c)) previews.set(+id, answer.c[id]);
   if (answer.e !== undefined) throw thrown(answer.e, answer.m);
   return decode(answer.v);
 }

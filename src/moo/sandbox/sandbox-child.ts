@@ -175,7 +175,10 @@ export class SandboxChild {
     }
     const task = this.#task;
     // What was under way when the task ended in the worker is of no interest, and no violation.
-    if (task === undefined) return this.#ready !== undefined;
+    if (task === undefined) {
+      if (message.t === 'call') this.#lastCall = message.call;
+      return this.#ready !== undefined;
+    }
     const frame = task.frames.get(message.frame);
     if (frame === undefined) return false;
     if (message.t !== 'call') {

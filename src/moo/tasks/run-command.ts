@@ -52,12 +52,14 @@ async function runFragment(task: VerbTask, player: number, fragment: string): Pr
   const parsed = await parseCommandText(world, player, fragment);
   task.parsed = parsed;
   const { words } = parsed.command;
+  const { room } = parsed.around;
+  const places = room === undefined ? [] : [room.id];
+  await world.prefetch([{ id: systemId, name: 'do_command' }, ...places.map((id) => ({ id, name: 'turnfunc' }))]);
   const doCommand = await world.member(systemId, 'do_command');
   if (doCommand.verbs.length > 0) {
     const handled = await task.callVerb(player, { self: systemId, name: 'do_command' }, [...words]);
     if (handled !== null && handled !== false && handled !== 0 && handled !== '') return;
   }
-  const { room } = parsed.around;
   const found = await dispatch(world, parsed).catch(async (error: unknown) => {
     const isUnknown = error instanceof VerbError && ['NoSuchVerbError', 'NoSuchObjectError'].includes(error.name);
     if (!isUnknown || room === undefined) throw error;

@@ -6,9 +6,9 @@ import { SandboxEnded, type FrameAnswer, type SandboxChild } from '../sandbox/sa
 import { errorNames, operations, type Operation, type VerbErrorName } from '../sandbox/sdk.ts';
 import type { ParsedCommand } from '../parser/dispatch.ts';
 import { checkedValue, objectValue, type MooValue } from '../world/values.ts';
-import type { VerbRow } from '../world/rows.ts';
+import type { ObjectRow, VerbRow } from '../world/rows.ts';
 import { permissionError, userError, VerbError, WorldConflict } from '../world/verb-error.ts';
-import { propertySubject, verbSubject, type World } from '../world/world.ts';
+import { objectSubject, propertySubject, verbSubject, type World } from '../world/world.ts';
 import { callerOf, type Frame } from './frames.ts';
 import type { MessageKind, MessageWriter } from './messages.ts';
 import type { TaskOutput } from './output.ts';
@@ -83,6 +83,7 @@ export class VerbTask {
   failure: Error | undefined;
   readonly #frames: Frame[] = [];
   #lastFrame = 0;
+  #preview: Record<number, { name: string; obvious: boolean; isPlayer: boolean }> | undefined;
   #ticks: number;
 
   constructor(setting: TaskSetting) {
@@ -216,7 +217,9 @@ export class VerbTask {
   async host(frameId: number, text: string): Promise<string> {
     try {
       const value = await this.#answer(frameId, text);
-      return JSON.stringify({ v: value, k: this.#ticks });
+      const told = this.#preview;
+      this.#preview = undefined;
+      return JSON.stringify({ v: value, k: this.#ticks, c: told });
     } catch (error) {
       return JSON.stringify({ ...this.#told(error), k: this.#ticks });
     }
@@ -291,12 +294,23 @@ export class VerbTask {
     return property.value;
   }
 
+  /** Tells the frame beforehand what it will ask of a list of objects next; only of those that its caller may read. */
+  async preview(caller: number, rows: readonly ObjectRow[]): Promise<void> {
+    const told: Record<number, { name: string; obvious: boolean; isPlayer: boolean }> = {};
+    for (const row of rows.slice(0, mostPreviewed)) {
+      if (!(await this.world.isAllowed(caller, 'read', objectSubject(row)))) continue;
+      told[row.id] = { name: row.name, obvious: row.obvious, isPlayer: row.isPlayer };
+    }
+    this.#preview = told;
+  }
+
   self(frame: Frame): MooValue {
     return frame.self === null ? null : objectValue(frame.self);
   }
 }
 
 const longestErrorText = 2_000;
+const mostPreviewed = 200;
 
 function isErrorName(name: unknown): name is VerbErrorName {
   return (errorNames as readonly unknown[]).includes(name);

@@ -6,7 +6,7 @@ import { makeWorld, type WorldBundle } from '../../support/world.ts';
 describeOnBrokers('permissions, movement and commands of the world', (broker) => {
   let world: WorldBundle;
   beforeAll(async () => {
-    world = await makeWorld(broker);
+    world = await makeWorld(broker, { timeLimit: '15s' });
   });
   afterAll(async () => {
     await world?.[Symbol.asyncDispose]();

@@ -37,7 +37,7 @@ async function parentsOf(task: VerbTask, id: number): Promise<MooValue> {
   return rows.map((row) => objectValue(row.id));
 }
 
-async function attribute(task: VerbTask, row: ObjectRow, name: string): Promise<MooValue> {
+async function attribute(task: VerbTask, frame: Frame, row: ObjectRow, name: string): Promise<MooValue> {
   if (name === 'name') return row.name;
   if (name === 'owner') return optionalObject(row.ownerId);
   if (name === 'location') return optionalObject(row.locationId);
@@ -45,7 +45,9 @@ async function attribute(task: VerbTask, row: ObjectRow, name: string): Promise<
   if (name === 'aliases') return [...row.aliases];
   if (name === 'ancestors') return row.chain.slice(1).map((id) => objectValue(id));
   if (name === 'parents') return parentsOf(task, row.id);
-  return (await task.world.contents(row.id)).map(({ id }) => objectValue(id));
+  const contents = await task.world.contents(row.id);
+  await task.preview(callerOf(frame), contents);
+  return contents.map(({ id }) => objectValue(id));
 }
 
 async function setAttribute(task: VerbTask, frame: Frame, [id, name, value]: readonly unknown[]): Promise<null> {
@@ -102,7 +104,7 @@ async function create(task: VerbTask, frame: Frame, [name, given]: readonly unkn
 export const objectOperations = {
   create,
   async attribute(task, frame, [id, name]) {
-    return attribute(task, await readable(task, frame, id), String(name));
+    return attribute(task, frame, await readable(task, frame, id), String(name));
   },
   setAttribute,
   isPlayer: async (task, _frame, [id]) => (await task.world.object(idArg(id))).isPlayer,
