@@ -87,6 +87,7 @@ describe('tools for verbs', () => {
   }, 120_000);
 
   it('without a binary of isolated-vm a worker says so at start and serves the other queues', async () => {
+    await world.worker.stop();
     const copy = await mkdtemp(path.join(tmpdir(), 'reeve-no-sandbox-'));
     try {
       for (const name of ['src', 'world', 'package.json'])
