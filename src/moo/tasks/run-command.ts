@@ -29,7 +29,8 @@ export async function runCommandLine(task: VerbTask, player: number, line: strin
       await runFragment(task, player, fragment);
       task.checkFailure();
       await connection.query('RELEASE SAVEPOINT fragment');
-    } catch (error) {
+    } catch (thrown) {
+      const error = task.causeOf(thrown);
       if (isFinal(error, task)) throw error;
       await connection.query('ROLLBACK TO SAVEPOINT fragment');
       task.world.forget();

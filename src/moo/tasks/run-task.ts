@@ -55,6 +55,8 @@ export async function runTask<Finish>(
       const result = await inSandbox(runtime, request, transaction, async (task) => {
         try {
           return await work(task);
+        } catch (error) {
+          throw task.causeOf(error);
         } finally {
           spoken = task.hasSpoken;
         }

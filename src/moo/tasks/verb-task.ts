@@ -282,6 +282,11 @@ export class VerbTask {
     return known === undefined ? { e: 'Error', m: 'internal error' } : { e: known.name, m: known.message };
   }
 
+  /** Why the task really failed: a verb is told of a conflict as a UserError, and passes that on. */
+  causeOf(thrown: unknown): unknown {
+    return thrown instanceof SandboxEnded ? thrown : (this.failure ?? thrown);
+  }
+
   /** @throws what has made this task one that cannot be committed. */
   checkFailure(): void {
     if (this.failure !== undefined) throw this.failure;
