@@ -83,3 +83,11 @@ export type { MarkFilter, ResourceMark } from './executions/sql/list-marks.ts';
 export type { Leak } from './executions/sql/list-leaks.ts';
 export type { Violation } from './executions/invariant-check.ts';
 export type { QueueStatus, ReeveStatus, WorkerStatus } from './executions/read-status.ts';
+
+export { invokeVerb, parseCode, parseCommand } from './executors/verbs/verb-tasks.ts';
+export type { CodeInput, CommandInput, InvokeInput } from './executors/verbs/verb-tasks.ts';
+export type { VerbLimits } from './moo/sandbox/limits.ts';
+export type { Message } from './moo/tasks/messages.ts';
+export type { MooValue } from './moo/world/values.ts';
+export type { VerbOptions } from './reeve-verb-options.ts';
+export type { VerbWorld, WorldAnswer } from './reeve-world.ts';

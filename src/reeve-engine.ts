@@ -16,6 +16,9 @@ import { checkSearchPath, prepareLedger } from './reeve-ledger.ts';
 import type { ResolvedOptions } from './reeve-options.ts';
 import { Recovery } from './reeve-recovery.ts';
 import { Starts } from './reeve-starts.ts';
+import { makeVerbs } from './reeve-verbs.ts';
+import type { VerbRuntime } from './moo/runtime.ts';
+import type { StepHandler } from './tasks/step-handler.ts';
 
 /** What is made once the database is reachable. */
 export interface Engine {
@@ -33,6 +36,7 @@ export interface Engine {
   readonly targets: Targets;
   readonly firing: Firing;
   readonly recovery: Recovery;
+  readonly verbs: VerbRuntime | undefined;
 }
 
 /** What the parts of an engine tell the process that they are in. */
@@ -50,7 +54,8 @@ export async function makeEngine(options: ResolvedOptions, logger: Logger, hooks
   if (!dataSource.isInitialized) await dataSource.initialize();
   const resources = new ResourceRegistry(dataSource, options.resources);
   const writes = new ResourceStore(resources);
-  const tasks = new TaskRegistry(options.tasks);
+  const handlers = new Map<string, StepHandler>();
+  const tasks = new TaskRegistry(options.tasks, handlers);
   const postgres = poolConfigOf(dataSource);
   const pool = new LedgerPool({ ...postgres, max: poolSize }, schema, logger);
   const id = await prepareLedger(pool, Object.keys(queues));
@@ -71,19 +76,21 @@ export async function makeEngine(options: ResolvedOptions, logger: Logger, hooks
   const nudge = (): void => relay.nudge();
   const starts = new Starts({ pool, resources, writes, tasks, options, nudges, nudge });
   const { scheduler } = starts;
+  const published = (): void => {
+    relay.nudge();
+    hooks.onDue();
+  };
   const control = new Control({
     pool,
     writes,
     onCanceled: hooks.onCanceled,
     onEnded: hooks.onEnded,
-    nudge: () => {
-      relay.nudge();
-      hooks.onDue();
-    },
+    nudge: published,
   });
   const targets = new Targets(options.tasks, options.executors, options.schedules);
   const firing = dataSourceFiring({ scheduler, targets, writes, control }, nudges, options);
   const parts = { pool, heartbeatPool, broker, relay, tasks, resources, writes, scheduler, starts };
   const recovery = new Recovery({ ...parts, control, logger, options });
-  return { id, ...parts, control, targets, firing, recovery };
+  const verbs = makeVerbs({ pool, scheduler, targets, firing, options, logger, nudge: published }, handlers);
+  return { id, ...parts, control, targets, firing, recovery, verbs };
 }

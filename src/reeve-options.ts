@@ -13,6 +13,8 @@ import type { AnyResource, ResourceDefinition } from './resources/define-resourc
 import type { TaskDefinition } from './tasks/define-task.ts';
 import { durationMs, type Duration } from './core/duration.ts';
 import { parseRetention, type Retention, type RetentionOptions } from './recovery/retention.ts';
+import { parseVerbOptions, type ResolvedVerbOptions, type VerbOptions } from './reeve-verb-options.ts';
+import { verbTasks } from './executors/verbs/verb-tasks.ts';
 import { parseTiming, type Timing, type TimingOptions } from './workers/worker-options.ts';
 
 export interface QueueOptions {
@@ -33,6 +35,8 @@ export interface ReeveOptions {
   readonly executors?: readonly AnyExecutor[];
   /** Tasks that plans use or that run alone. */
   readonly tasks?: readonly TaskDefinition<never>[];
+  /** Lets verbs run: the tasks `parseCommand`, `parseCode` and `invokeVerb` on queue `verbs`. Off without it. */
+  readonly verbs?: VerbOptions;
   /** What runs by the clock; a beat (`reeve beat`, or `startBeat`) fires it. */
   readonly schedules?: readonly ScheduleDefinition[];
   /** Resources that no executor names. */
@@ -68,6 +72,7 @@ export interface ResolvedOptions {
   readonly executors: readonly ExecutorDefinition[];
   readonly tasks: readonly TaskDefinition<never>[];
   readonly schedules: readonly ScheduleDefinition[];
+  readonly verbs: ResolvedVerbOptions | undefined;
   readonly resources: readonly ResourceDefinition[];
   readonly schema: string;
   readonly brokerSchema: string;
@@ -89,6 +94,7 @@ const knownOptions = [
   'executors',
   'tasks',
   'schedules',
+  'verbs',
   'resources',
   'schema',
   'brokerSchema',
@@ -112,7 +118,7 @@ const defaultConcurrency: Readonly<Record<string, number>> = { tasks: 10, heavy:
 export function parseOptions(options: ReeveOptions): ResolvedOptions {
   const problems = unknownOptions(options, knownOptions, 'defineReeve');
   const executors = (options.executors ?? []) as unknown as readonly ExecutorDefinition[];
-  const tasks = options.tasks ?? [];
+  const tasks = [...(options.tasks ?? []), ...(options.verbs === undefined ? [] : verbTasks)];
   const schedules = options.schedules ?? [];
   const extra = (options.resources ?? []) as unknown as readonly ResourceDefinition[];
   const queues = parseQueues(options.queues ?? {}, problems);
@@ -145,6 +151,7 @@ export function parseOptions(options: ReeveOptions): ResolvedOptions {
     executors,
     tasks,
     schedules,
+    verbs: options.verbs === undefined ? undefined : parseVerbOptions(options.verbs),
     resources,
     schema,
     brokerSchema: checkedSchema(options.brokerSchema ?? `${schema}_broker`),

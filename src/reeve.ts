@@ -45,6 +45,7 @@ import { readStatus, type ReeveStatus } from './executions/read-status.ts';
 import { makeEngine, type Engine } from './reeve-engine.ts';
 import { Throttles } from './reeve-throttles.ts';
 import { WorkerService, type StartWorkerOptions, type WorkerHandle } from './reeve-worker.ts';
+import { VerbWorld } from './reeve-world.ts';
 
 /** An execution with its steps, and what operators did with it. */
 export interface ExecutionDetails extends ExecutionView {
@@ -73,12 +74,15 @@ export class Reeve implements Execute, ExecuteInline {
   readonly throttles: Throttles;
   /** Schedules at run time: list, create, edit, pause, explain … */
   readonly schedules: Schedules;
+  /** The world that verbs live in; needs the option `verbs`. */
+  readonly world: VerbWorld;
 
   constructor(options: ReeveOptions) {
     this.options = parseOptions(options);
     this.#logger = this.options.logger ?? createLogger(this.options.logLevel);
     this.throttles = new Throttles(() => this.#connect());
     this.schedules = new Schedules(async () => ({ ...(await this.#connect()), changed: () => this.#beats.wake() }));
+    this.world = new VerbWorld(this, async () => (await this.#connect()).verbs);
     this.execute = (target: unknown, ...rest: unknown[]) => this.#executeAlone(target, rest);
     this.executeInline = async (target: unknown, ...rest: unknown[]) => {
       const engine = await this.#connect();
@@ -114,6 +118,7 @@ export class Reeve implements Execute, ExecuteInline {
   /** Serves queues in this process until the handle is stopped or Reeve is closed. */
   async startWorker(options: StartWorkerOptions = {}): Promise<WorkerHandle> {
     const engine = await this.#connect();
+    const served = await this.world.servedQueues(options, engine.verbs);
     this.#workers ??= new WorkerService({
       ...engine,
       engineId: engine.id,
@@ -125,7 +130,7 @@ export class Reeve implements Execute, ExecuteInline {
       },
     });
     engine.recovery.start();
-    return this.#workers.start(options);
+    return this.#workers.start(served);
   }
 
   /**
@@ -298,6 +303,7 @@ export class Reeve implements Execute, ExecuteInline {
     this.#nudges.stop();
     if (engine === undefined) return;
     await engine.recovery.stop();
+    await engine.verbs?.close();
     await engine.relay.stop();
     await engine.broker.close();
     await engine.heartbeatPool.close();

@@ -6,6 +6,7 @@ import { addDevCommand } from './commands/dev.ts';
 import { addExecutionsCommand } from './commands/executions.ts';
 import { addLeaksCommand } from './commands/leaks.ts';
 import { addListCommand } from './commands/list.ts';
+import { addMooCommand } from './commands/moo.ts';
 import { addMigrateCommand } from './commands/migrate.ts';
 import {
   addPauseCommand,
@@ -70,6 +71,7 @@ Examples:
     addStatusCommand,
     addThrottleCommand,
     addWhyCommand,
+    addMooCommand,
     addRevokeCommand,
     addRetryCommand,
     addSkipCommand,

@@ -1,3 +1,5 @@
+import { verbErrors } from './verb-errors.ts';
+
 /** What a code means and what its reader does next; `docs/errors.md` is made from this table. */
 export const errorCatalogue = {
   CONFIGURATION_INVALID: {
@@ -200,6 +202,7 @@ export const errorCatalogue = {
     meaning: 'The embedded PostgreSQL could not be started.',
     next: 'Read the server output in the message; or set DATABASE_URL to a server of your own.',
   },
+  ...verbErrors,
   REEVE_CLOSED: {
     meaning: 'The Reeve object was closed.',
     next: 'Create a new one.',

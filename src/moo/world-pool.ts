@@ -1,0 +1,125 @@
+import { Pool, type PoolClient, type PoolConfig } from 'pg';
+import type { Logger } from '../core/logging.ts';
+import type { Connection, Rows } from '../executions/connection.ts';
+import { isConnectionError } from '../executions/sql-state.ts';
+
+/** COMMIT was sent and no answer came: whoever asks must look whether the completion of the step is there. */
+export class WorldCommitUnknown extends Error {}
+
+/** Statement and lock timeouts of verbs: short, because a verb that waits holds what others want. */
+const statementTimeoutMs = 1_000;
+const lockTimeoutMs = 1_000;
+
+/** One connection of the pool inside a transaction. */
+export interface WorldTransaction {
+  readonly connection: Connection;
+  commit(): Promise<void>;
+  /** Gives the connection back; rolls back what was not committed. */
+  end(): Promise<void>;
+}
+
+/**
+ * The connections of verb tasks: a pool of their own, because each is held for the length of a task, and claims and
+ * heartbeats must not wait behind user code.
+ */
+export class WorldPool implements Connection {
+  readonly schema: string;
+  readonly #pool: Pool;
+
+  constructor(config: PoolConfig, options: { schema: string; size: number; taskMs: number; logger: Logger }) {
+    const { schema, size, taskMs, logger } = options;
+    this.schema = schema;
+    const settings = {
+      statement_timeout: statementTimeoutMs,
+      lock_timeout: lockTimeoutMs,
+      idle_in_transaction_session_timeout: taskMs + 5_000,
+    };
+    const flags = Object.entries(settings).map(([name, ms]) => `-c ${name}=${Math.ceil(ms)}ms`);
+    this.#pool = new Pool({
+      application_name: 'reeve-verbs',
+      connectionTimeoutMillis: 10_000,
+      keepAlive: true,
+      ...config,
+      max: size,
+      options: [config.options ?? '', ...flags].join(' '),
+    });
+    this.#pool.on('error', (error) => logger.debug({ event: 'world.connection' }, error.message));
+  }
+
+  async query<Row extends object>(text: string, params: readonly unknown[] = []): Promise<Rows<Row>> {
+    return rowsOf(await this.#pool.query<Row>(prepared(text, params)));
+  }
+
+  async begin(): Promise<WorldTransaction> {
+    const client = await this.#pool.connect();
+    client.on('error', ignoreError);
+    try {
+      await client.query('BEGIN');
+    } catch (error) {
+      client.off('error', ignoreError);
+      client.release(true);
+      throw error;
+    }
+    return new OpenTransaction(client, this.schema);
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+}
+
+class OpenTransaction implements WorldTransaction {
+  readonly connection: Connection;
+  readonly #client: PoolClient;
+  #isOver = false;
+
+  constructor(client: PoolClient, schema: string) {
+    this.#client = client;
+    this.connection = {
+      schema,
+      async query<Row extends object>(text: string, params: readonly unknown[] = []): Promise<Rows<Row>> {
+        return rowsOf(await client.query<Row>(prepared(text, params)));
+      },
+    };
+  }
+
+  async commit(): Promise<void> {
+    this.#isOver = true;
+    try {
+      await this.#client.query('COMMIT');
+    } catch (error) {
+      this.#isOver = false;
+      if (isConnectionError(error))
+        throw new WorldCommitUnknown('the connection was lost during COMMIT', { cause: error });
+      throw error;
+    }
+  }
+
+  async end(): Promise<void> {
+    let isBroken = false;
+    if (!this.#isOver)
+      isBroken = await this.#client.query('ROLLBACK').then(
+        () => false,
+        () => true,
+      );
+    this.#client.off('error', ignoreError);
+    this.#client.release(isBroken);
+  }
+}
+
+/** The statement that is under way, or the next one, fails by itself. */
+function ignoreError(): void {}
+
+const names = new Map<string, string>();
+
+/** Statements with parameters are prepared once for each connection; there are some hundred different ones. */
+function prepared(text: string, params: readonly unknown[]): { text: string; values: unknown[]; name?: string } {
+  if (params.length === 0 || names.size > 1_000) return { text, values: [...params] };
+  const name = names.get(text) ?? `w${names.size}`;
+  names.set(text, name);
+  return { text, values: [...params], name };
+}
+
+function rowsOf<Row extends object>(result: { rows: Row[]; rowCount: number | null }): Rows<Row> {
+  return { rows: result.rows, count: result.rowCount ?? 0 };
+}

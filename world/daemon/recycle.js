@@ -1,0 +1,2 @@
+#!moo verb recycle --on $daemon
+if (this.hasProperty('task') && this.task !== null) cancelScheduledTask(this.task);

@@ -1,0 +1,2 @@
+#!moo verb tick --on $daemon
+this.on_tick();

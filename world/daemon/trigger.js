@@ -1,0 +1,3 @@
+#!moo verb trigger --on $daemon --dspec this
+this.tick();
+print(`${this.name} has ticked.`);

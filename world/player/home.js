@@ -1,0 +1,3 @@
+#!moo verb home --on $player
+context.player.moveto($.lobby);
+print('You are back where everything begins.');

@@ -1,0 +1,2 @@
+#!moo verb tell --on $player
+write(this, args.join(' '));

@@ -1,0 +1,2 @@
+#!moo verb @who --on $player
+for (const each of players()) print(`${each.name} (#${each.id})${each.isWizard() ? ', wizard' : ''}`);

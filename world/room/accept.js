@@ -1,0 +1,2 @@
+#!moo verb accept --on $room
+return true;

@@ -1,0 +1,3 @@
+#!moo verb enterfunc --on $room
+const [who] = args;
+if (who.isPlayer()) this.announce_all_but([who], `${who.name} has arrived.`);

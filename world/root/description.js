@@ -1,0 +1,2 @@
+#!moo verb describe_self --on $root_class
+return this.description;

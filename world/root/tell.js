@@ -1,0 +1,2 @@
+#!moo verb tell --on $root_class
+// Things do not listen; players do.

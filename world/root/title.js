@@ -1,0 +1,2 @@
+#!moo verb title --on $root_class
+return this.name;
