@@ -213,7 +213,8 @@ export class TestReeve implements AsyncDisposable {
       await this.checkInvariants();
     } finally {
       await this.#clock.reset();
-      const { recovery, relay, broker, heartbeatPool, pool } = this.#engine;
+      const { recovery, relay, broker, heartbeatPool, pool, verbs } = this.#engine;
+      await verbs?.close();
       await recovery.stop();
       await relay.stop();
       await broker.close();
