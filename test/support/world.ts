@@ -43,7 +43,10 @@ export async function makeWorld(
       if (answer.state !== 'ok') throw new Error(`${source}\n${answer.error?.message}`);
       return answer;
     };
-    await players['Wizard']?.run('@player Prog');
+    // A cold sandbox on a busy machine may need more than a short limit.
+    for (let tries = 0; tries < 10; tries += 1) {
+      if ((await players['Wizard']?.run('@player Prog'))?.exitStatus === 0) break;
+    }
     players['Prog'] = await playAs(reeve, 'Prog');
     const count = async (task: string): Promise<number> => {
       const rows = await bundle.query<{ n: number }>(

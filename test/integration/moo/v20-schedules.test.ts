@@ -6,7 +6,7 @@ import { makeWorld, type WorldBundle } from '../../support/world.ts';
 describeOnBrokers('schedules and continuations of verbs', (broker) => {
   let world: WorldBundle;
   beforeAll(async () => {
-    world = await makeWorld(broker, { timeLimit: '1s' });
+    world = await makeWorld(broker, { timeLimit: '2s' });
   });
   afterAll(async () => {
     await world?.[Symbol.asyncDispose]();
@@ -90,11 +90,11 @@ describeOnBrokers('schedules and continuations of verbs', (broker) => {
       world.bundle.reeve.world.command('Prog', 'forever'),
       world.bundle.reeve.world.command('Wizard', 'look'),
     ]);
-    expect(performance.now() - begun).toBeLessThan(3_000);
+    expect(performance.now() - begun).toBeLessThan(2_000 + 2_000);
     expect(answer).toMatchObject({ state: 'timed_out', error: { code: 'VERB_TIMED_OUT' } });
     expect(other).toMatchObject({ state: 'ok', exitStatus: 0 });
     expect(await world.heard('Prog')).toEqual(
-      expect.arrayContaining(['started', '[error] Task exceeded its time limit (1 s).']),
+      expect.arrayContaining(['started', '[error] Task exceeded its time limit (2 s).']),
     );
     expect(await world.value(`lookup('Prog').mark26`)).toBe('before');
   });
@@ -105,7 +105,7 @@ describeOnBrokers('schedules and continuations of verbs', (broker) => {
       'context.player',
       'fifth',
       `
-      const t = Date.now(); while (Date.now() - t < 200) 'x'.repeat(20000).split(''); context.player.tell('fifth done');`,
+      const t = Date.now(); while (Date.now() - t < 300) 'x'.repeat(20000).split(''); context.player.tell('fifth done');`,
     );
     await world.verb('Prog', 'context.player', 'ten27', `for (let i = 0; i < 10; i++) this.fifth();`);
     await world.verb(
@@ -124,9 +124,9 @@ describeOnBrokers('schedules and continuations of verbs', (broker) => {
   it('V28 context.taskTime counts down from the limit', async () => {
     const { result } = await world.run(
       'Prog',
-      ';;const { elapsed, timeLimit, remaining } = context.taskTime; return [timeLimit, elapsed >= 0, remaining <= 1, taskTimeLow(), taskTimeLow(5)]',
+      ';;const { elapsed, timeLimit, remaining } = context.taskTime; return [timeLimit, elapsed >= 0, remaining <= 2, taskTimeLow(), taskTimeLow(5)]',
     );
-    expect(result).toEqual([1, true, true, false, true]);
+    expect(result).toEqual([2, true, true, false, true]);
   });
 
   it('V29 a batch that hands itself on touches every item once, in several tasks', async () => {
@@ -161,7 +161,7 @@ describeOnBrokers('schedules and continuations of verbs', (broker) => {
     const left = (await world.heard('Prog'))
       .flatMap((line) => /Continuing \((\d+) remaining\)/.exec(line)?.[1] ?? [])
       .map(Number);
-    expect(left.length).toBeGreaterThanOrEqual(3);
+    expect(left.length).toBeGreaterThanOrEqual(2);
     expect(left).toEqual(left.toSorted((a, b) => b - a));
     expect((await world.heard('Prog')).filter((line) => line === 'batch done by Prog')).toHaveLength(1);
     expect((await world.count('invokeVerb')) - tasks).toBe(left.length);
