@@ -61,7 +61,7 @@ export async function makeEngine(options: ResolvedOptions, logger: Logger, hooks
   const id = await prepareLedger(pool, Object.keys(queues));
   await checkSearchPath(dataSource, pool);
   const heartbeatPool = new LedgerPool({ ...postgres, max: 2 }, schema, logger);
-  const broker = new Broker({ redisUrl: redis, postgres, brokerSchema, engineId: id, logger });
+  const broker = new Broker({ redisUrl: redis, postgres, brokerSchema, engineId: id, leaseMs: timing.leaseMs, logger });
   const admit = (): Promise<unknown> => admitWaiting(pool, writes);
   const relay = new Relay({
     connection: pool,

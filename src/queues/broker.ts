@@ -21,6 +21,8 @@ export interface BrokerOptions {
   readonly brokerSchema: string;
   /** Keeps the jobs of several engines on one Redis apart. */
   readonly engineId: string;
+  /** How long a worker may hold a job without a sign of life. */
+  readonly leaseMs: number;
   readonly logger: Logger;
 }
 
@@ -109,8 +111,9 @@ export class Broker {
       autorun: false,
       removeOnComplete: { count: 0 },
       removeOnFail: { count: 0 },
-      lockDuration: 60_000,
-      stalledInterval: 30_000,
+      // A job that a worker took and died with before it could claim the step comes back after a lease.
+      lockDuration: this.#options.leaseMs,
+      stalledInterval: Math.max(500, this.#options.leaseMs / 6),
       maxStalledCount: 100,
       drainDelay: 2,
       runRetryDelay: 1_000,

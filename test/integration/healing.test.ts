@@ -1,5 +1,7 @@
 import { expect, it } from '@jest/globals';
-import { defineActionExecutor } from '../../src/index.ts';
+import { createLogger, defineActionExecutor } from '../../src/index.ts';
+import { poolConfigOf } from '../../src/executions/ledger-pool.ts';
+import { Broker as JobBroker } from '../../src/queues/broker.ts';
 import { wipeBroker, jobsOf } from '../support/broker-jobs.ts';
 import { describeOnBrokers, makeBundle, redisUrlOf, type Bundle } from '../support/bundle.ts';
 import { callTable, childApp, ThingSchema } from '../support/child-app.ts';
@@ -208,7 +210,7 @@ describeOnBrokers('jobs that nobody should have sent', (broker) => {
       { v: 1, engine: engine?.id, execution: '01900000-0000-7000-8000-000000000000', position: 0, delivery: 1 },
     ];
     const { Broker } = await import('../../src/queues/broker.ts');
-    const direct = new Broker({
+    const direct = new JobBroker({
       redisUrl: redisUrlOf(broker),
       postgres: { connectionString: bundle.url },
       brokerSchema: 'reeve_broker',
@@ -227,5 +229,39 @@ describeOnBrokers('jobs that nobody should have sent', (broker) => {
     expect(outside.names()).toEqual(['rename']);
     const again = await bundle.reeve.execute(rename, await volumeIn(bundle, 'ok'));
     expect((await ended(bundle, again.executionId)).state).toBe('succeeded');
+  });
+});
+
+describeOnBrokers('a worker that dies with a job in its hands, before it has claimed the step', (broker) => {
+  it('gives the job back after a lease', async () => {
+    const outside = new Outside();
+    const { volume } = testResources(outside);
+    const rename = defineActionExecutor(volume, { name: 'volume.rename', plan: (p) => p.call('rename') });
+    await using bundle = await makeBundle(broker, { executors: [rename] });
+    await bundle.reeve.ready();
+    const [engine] = await bundle.query<{ id: string }>('SELECT id FROM reeve.engine');
+    const doomed = new JobBroker({
+      redisUrl: redisUrlOf(broker),
+      postgres: poolConfigOf(bundle.dataSource),
+      brokerSchema: 'reeve_broker',
+      engineId: engine?.id ?? '',
+      leaseMs: 2_000,
+      logger: createLogger('silent'),
+    });
+    const taken = Promise.withResolvers<void>();
+    const worker = doomed.worker(
+      'tasks',
+      async () => {
+        taken.resolve();
+        await new Promise(() => undefined);
+      },
+      { concurrency: 1 },
+    );
+    const { executionId } = await bundle.reeve.execute(rename, await volumeIn(bundle, 'ok'));
+    await taken.promise;
+    await worker.close(true);
+    await bundle.reeve.startWorker();
+    expect((await ended(bundle, executionId)).state).toBe('succeeded');
+    await doomed.close();
   });
 });
