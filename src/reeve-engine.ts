@@ -62,7 +62,10 @@ export async function makeEngine(options: ResolvedOptions, logger: Logger, hooks
   await checkSearchPath(dataSource, pool);
   const heartbeatPool = new LedgerPool({ ...postgres, max: 2 }, schema, logger);
   const broker = new Broker({ redisUrl: redis, postgres, brokerSchema, engineId: id, leaseMs: timing.leaseMs, logger });
-  const admit = (): Promise<unknown> => admitWaiting(pool, writes);
+  let after = '';
+  const admit = async (): Promise<void> => {
+    after = (await admitWaiting(pool, writes, after)).next;
+  };
   const relay = new Relay({
     connection: pool,
     broker,

@@ -1,5 +1,6 @@
 import type { Connection } from './connection.ts';
 import { advanceOnce, type AdvancedRow, type ReadyStep } from './sql/advance-steps.ts';
+import { listGroupRoom } from './sql/list-group-room.ts';
 import { requestPermits } from './sql/request-permits.ts';
 import { startWaitingMembers } from './sql/start-waiting-members.ts';
 
@@ -22,6 +23,7 @@ export async function advanceSteps(
   connection: Connection,
   executionId: string,
   next: readonly number[],
+  joins: 'pass' | 'run' = 'pass',
 ): Promise<Advanced> {
   const ready: ReadyStep[] = [];
   const released: number[] = [];
@@ -29,7 +31,7 @@ export async function advanceSteps(
   let ended = next.length === 0;
   let open = [...next];
   while (open.length > 0) {
-    const rows = await advanceOnce(connection, executionId, open);
+    const rows = await advanceOnce(connection, executionId, open, joins);
     open = [];
     for (const row of rows) {
       const moved = [row];
@@ -49,6 +51,23 @@ export async function advanceSteps(
   }
   await requestPermits(connection, executionId, waiting);
   return { ready, ended, released, waits: waiting.length > 0 };
+}
+
+/**
+ * Starts members of bounded groups that have room: after a retry nobody is under way who would let them start. The caller
+ * holds the row lock of the execution, or the throttles' locks of its permits.
+ */
+export async function fillGroups(connection: Connection, executionId: string): Promise<ReadyStep[]> {
+  const ready: ReadyStep[] = [];
+  for (const room of await listGroupRoom(connection, executionId)) {
+    const started = await startWaitingMembers(connection, executionId, room);
+    ready.push(
+      ...started.filter((step) => step.state === 'ready').map((step) => ({ executionId, ...pickReady(step) })),
+    );
+    const waiting = started.filter((step) => step.state === 'waiting').map((step) => step.position);
+    await requestPermits(connection, executionId, waiting);
+  }
+  return ready;
 }
 
 function pickReady(row: AdvancedRow): Omit<ReadyStep, 'executionId'> {

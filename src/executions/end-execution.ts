@@ -1,15 +1,15 @@
-import { isReeveError } from '../core/errors.ts';
-import { errorJson, storeError, type StoredError } from '../core/stored-error.ts';
+import { errorJson, type StoredError } from '../core/stored-error.ts';
 import type { ClaimedStep } from './claimed-step.ts';
 import type { Connection } from './connection.ts';
 import { lostResource } from './lost-resource.ts';
-import type { ResourceRef, ResourceWrites } from './resource-writes.ts';
+import type { ResourceWrites } from './resource-writes.ts';
 import { listRules, type ResourceRule } from './sql/insert-rules.ts';
 import { isRefusal } from './sql-state.ts';
 import { endExecution } from './sql/end-execution.ts';
 import { endUnstartedChildren } from './end-unstarted-children.ts';
 import { wakeParentStep } from './sql/wake-parent-step.ts';
 import { insertEvent } from './sql/insert-event.ts';
+import { storeOrNote } from './store-or-note.ts';
 import { insertLeak } from './sql/insert-leak.ts';
 import type { OwnedResource } from './sql/insert-execution-resources.ts';
 
@@ -83,7 +83,7 @@ async function endBadly(ending: Ending, error: StoredError, state: 'failed' | 'c
     );
   }
   await applyRules(ending, 'failure', error);
-  await endUnstartedChildren(connection, writes, step.executionId, error);
+  await endUnstartedChildren(connection, writes, step, error);
   await endExecution(connection, step.executionId, state, errorJson(error));
   await wakeParentStep(connection, step.executionId);
   await insertEvent(connection, {
@@ -148,31 +148,6 @@ async function forgetResource(
     if (!isRefusal(refusal)) throw refusal;
     await connection.query('ROLLBACK TO SAVEPOINT reeve_forget');
     return false;
-  }
-}
-
-/**
- * Writes behind a savepoint: a row that refuses its failure (a trigger, a constraint, a type that is not registered
- * here) must not keep the execution from ending. It is left as it is, and an event says so.
- */
-async function storeOrNote(
-  connection: Connection,
-  { step, resource }: { readonly step: EndingStep; readonly resource: ResourceRef },
-  write: () => Promise<void>,
-): Promise<void> {
-  await connection.query('SAVEPOINT reeve_failure');
-  try {
-    await write();
-    await connection.query('RELEASE SAVEPOINT reeve_failure');
-  } catch (error) {
-    if (!isRefusal(error) && !isReeveError(error)) throw error;
-    await connection.query('ROLLBACK TO SAVEPOINT reeve_failure');
-    await insertEvent(connection, {
-      kind: 'resource.refused_failure',
-      executionId: step.executionId,
-      resource,
-      data: { message: storeError(error).message },
-    });
   }
 }
 

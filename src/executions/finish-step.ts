@@ -119,7 +119,8 @@ class Completion {
 
   async run(asked: StepOutcome, mode: 'share' | 'update'): Promise<FinishAnswer> {
     const { permits } = this.#step.effects;
-    const movesLines = permits !== undefined && (mode === 'update' || permits === 'releases');
+    const { release } = this.#step.effects;
+    const movesLines = permits !== undefined && (mode === 'update' || permits === 'releases' || release !== undefined);
     if (movesLines) this.#locked = await lockLines(this.#connection, this.#step.executionId);
     const execution = await lockExecution(this.#connection, this.#step.executionId, mode);
     if (execution === undefined) throw new Stale();
@@ -129,7 +130,8 @@ class Completion {
 
     const locked = await this.#lockResources(mode, holds);
     const canceling = execution.state === 'canceling';
-    const wanted = canceling ? outcomeWhenCanceled(asked) : asked;
+    const decided = failing && this.#decides(asked) ? this.#undecided(canceling) : asked;
+    const wanted = canceling ? outcomeWhenCanceled(decided) : decided;
     const outcome = await this.#stillFits(await this.#stillAwaited(await this.#applyEffects(wanted, locked)));
     // A step that takes or frees its resource by itself changes what is owned.
     const moved = this.#step.effects.after !== undefined;
@@ -208,8 +210,10 @@ class Completion {
   ): Promise<FinishAnswer> {
     const next = await this.#nextSteps(outcome);
     const { ready, ended, released, waits } = await advanceSteps(this.#connection, this.#step.executionId, next);
+    const { release } = this.#step.effects;
+    const scopes = release === undefined ? released : [release, ...released];
     if (!ended) {
-      const handed = released.length > 0 ? await this.#handOn(released) : [];
+      const handed = scopes.length > 0 ? await this.#handOn(scopes) : [];
       return { kind: 'finished', outcome, ready: [...ready, ...handed], waits };
     }
     if (mode === 'share') throw new NeedsExclusiveLock();
@@ -220,7 +224,18 @@ class Completion {
   /** A child that has ended in the meantime is not waited for: the step is looked at again at once. */
   async #stillAwaited(outcome: StepOutcome): Promise<StepOutcome> {
     if (outcome.kind !== 'await' || (await isExecutionActive(this.#connection, outcome.childId))) return outcome;
-    return { kind: 'released' };
+    return { kind: 'again', poll: { child: outcome.childId }, delayMs: 0 };
+  }
+
+  /** Whether the outcome decides what comes behind the step, or adds steps. */
+  #decides(outcome: StepOutcome): boolean {
+    if (outcome.kind !== 'succeeded') return false;
+    return this.#step.effects.gate !== undefined || (outcome.added?.length ?? 0) > 0;
+  }
+
+  /** While the execution ends nothing is decided any more: a retry asks again. */
+  #undecided(canceling: boolean): StepOutcome {
+    return canceling ? { kind: 'canceled' } : { kind: 'released' };
   }
 
   /** Other steps have been added in the meantime: what this one adds is worked out again, with other numbers. */

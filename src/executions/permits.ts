@@ -1,4 +1,4 @@
-import { advanceSteps } from './advance-steps.ts';
+import { advanceSteps, fillGroups } from './advance-steps.ts';
 import { chooseAdmitted } from './choose-admitted.ts';
 import type { Connection } from './connection.ts';
 import type { LedgerPool } from './ledger-pool.ts';
@@ -25,6 +25,8 @@ class LinesGrew extends Error {
 }
 
 const keysPerRound = 100;
+/** After so many a transaction ends, and the next round goes on: others wait for the throttle meanwhile. */
+const admittedAtOnce = 100;
 
 /**
  * Locks the lines in which an execution has permits, and those of whoever comes next in them: the first locks of a
@@ -76,20 +78,33 @@ export async function handOn(
   return dropped.length === 0 ? [] : admit(connection, writes, locked);
 }
 
-/** Admits whoever may be, in short transactions, one for each line. Any number of processes may call it at once. */
-export async function admitWaiting(pool: LedgerPool, writes: ResourceWrites): Promise<ReadyStep[]> {
-  const keys = await listWaitingKeys(pool, keysPerRound);
+/**
+ * Admits whoever may be, in short transactions, one for each line. Any number of processes may call it at once. A line
+ * that cannot be moved on keeps no other from it; the first failure is thrown at the end.
+ *
+ * @param after - The key behind which to begin: a hundred lines are looked at, and the next call goes on behind them.
+ */
+export async function admitWaiting(
+  pool: LedgerPool,
+  writes: ResourceWrites,
+  after = '',
+): Promise<{ readonly ready: readonly ReadyStep[]; readonly next: string }> {
+  const keys = await listWaitingKeys(pool, { after, limit: keysPerRound });
   const ready: ReadyStep[] = [];
+  const failures: unknown[] = [];
   for (const key of keys) {
-    ready.push(
-      ...(await pool.transaction(async (connection) => {
-        const locked = await listKeysWithHeads(connection, [key]);
-        await lockThrottles(connection, locked);
-        return admit(connection, writes, locked);
-      })),
+    const admitted = pool.transaction(async (connection) => {
+      const locked = await listKeysWithHeads(connection, [key]);
+      await lockThrottles(connection, locked);
+      return admit(connection, writes, locked);
+    });
+    await admitted.then(
+      (steps) => ready.push(...steps),
+      (error: unknown) => failures.push(error),
     );
   }
-  return ready;
+  if (failures.length > 0) throw failures[0];
+  return { ready, next: keys.length < keysPerRound ? '' : (keys.at(-1) ?? '') };
 }
 
 /** Admits from the lines of locked keys until nobody may be any more. */
@@ -120,8 +135,10 @@ export async function admit(
     );
     for (const { executionId, permits } of admitted) {
       const positions = [...new Set(permits.map((permit) => permit.position))];
-      const next = await enterScopes(connection, executionId, positions);
-      ready.push(...(await advanceSteps(connection, executionId, next)).ready);
+      const { next, parked } = await enterScopes(connection, executionId, positions);
+      ready.push(...(await advanceSteps(connection, executionId, next, 'run')).ready);
+      if (parked) ready.push(...(await fillGroups(connection, executionId)));
     }
+    if (ready.length > admittedAtOnce) return ready;
   }
 }

@@ -2,6 +2,7 @@ import { ReeveError } from '../core/errors.ts';
 import type { Transition } from '../core/state-machine.ts';
 import type { Connection } from './connection.ts';
 import type { ResourceWrites } from './resource-writes.ts';
+import { setLender } from './sql/set-lender.ts';
 import { findStateBefore } from './sql/find-state-before.ts';
 import type { OwnedResource } from './sql/insert-execution-resources.ts';
 import type { StepEffects } from './step-plan.ts';
@@ -36,8 +37,10 @@ export async function reownResources(
       error: null,
     } as const;
     const { lender = null } = resource;
+    const free = await writes.change(connection, resource, { ...taking, owner: 'any' });
+    if (free && lender !== null) await setLender(connection, executionId, resource, null);
     const won =
-      (await writes.change(connection, resource, { ...taking, owner: 'any' })) ||
+      free ||
       (lender !== null && (await writes.change(connection, resource, { ...taking, owner: { executionId: lender } })));
     if (!won) throw await busy(connection, writes, resource, { executionId, executor, transition });
   }

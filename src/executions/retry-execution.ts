@@ -1,6 +1,6 @@
 import { ReeveError } from '../core/errors.ts';
 import type { Connection } from './connection.ts';
-import { advanceSteps } from './advance-steps.ts';
+import { advanceSteps, fillGroups } from './advance-steps.ts';
 import { endSucceeded } from './end-execution.ts';
 import type { LedgerPool } from './ledger-pool.ts';
 import { lockForOperator, noteOperator, notPossible, storedWord, type OperatorOptions } from './operator.ts';
@@ -8,8 +8,6 @@ import { reownResources } from './reown-resources.ts';
 import type { ResourceWrites } from './resource-writes.ts';
 import { sqlState } from './sql-state.ts';
 import type { ExecutionState } from './states.ts';
-import { startWaitingMembers } from './sql/start-waiting-members.ts';
-import { listGroupRoom } from './sql/list-group-room.ts';
 import { findRivalExecution } from './sql/find-rival-execution.ts';
 import { findStep, type FoundStep } from './sql/find-step.ts';
 import { listExecutionResources } from './sql/list-execution-resources.ts';
@@ -94,9 +92,7 @@ async function reopen(connection: Connection, writes: ResourceWrites, reopened: 
   await requestPermits(connection, executionId, scopes, 'together');
   const goOn = free.filter((position) => !parked.includes(position));
   const ended = goOn.length > 0 && (await advanceSteps(connection, executionId, goOn)).ended;
-  for (const room of await listGroupRoom(connection, executionId)) {
-    await startWaitingMembers(connection, executionId, room);
-  }
+  await fillGroups(connection, executionId);
   if (!ended) return { state: 'running' };
   const { resourceType, resourceId } = execution;
   const step = { executionId, position: null, resourceType, resourceId };

@@ -1,7 +1,9 @@
+import { isReeveError } from '../core/errors.ts';
 import type { JsonValue } from '../core/json.ts';
 import type { WaitingScope } from './choose-admitted.ts';
 import type { Connection } from './connection.ts';
 import { inLockOrder, type ResourceRef, type ResourceWrites } from './resource-writes.ts';
+import { isRefusal } from './sql-state.ts';
 import { listAncestors } from './sql/list-ancestors.ts';
 import { listWantedHolds } from './sql/list-wanted-holds.ts';
 
@@ -19,7 +21,7 @@ export async function takeHolds(connection: Connection, writes: ResourceWrites, 
   );
   const taken: ResourceRef[] = [];
   for (const ref of inLockOrder(refs)) {
-    const answer = await writes.hold(connection, ref, executionId);
+    const answer = await tryHold(connection, writes, ref, executionId);
     if (answer === 'held') {
       taken.push(ref);
       continue;
@@ -62,8 +64,9 @@ async function circleOf(
     if (next === undefined) return undefined;
     const owner = (await writes.find(connection, next.ref))?.executionId ?? null;
     if (owner === null || seen.has(owner)) continue;
-    if (mine.has(owner) && next.way.length > 0) {
-      if (BigInt(scope.place) > next.latest) return [...next.way];
+    if (mine.has(owner) && next.way.length === 0) return ['this operation itself'];
+    if (mine.has(owner)) {
+      if (BigInt(scope.place) >= next.latest) return [...next.way];
       continue;
     }
     seen.add(owner);
@@ -74,4 +77,23 @@ async function circleOf(
     }
   }
   return undefined;
+}
+
+/** What the database refuses to look for (an id that is none) is not there; a type that this build does not know has to wait. */
+async function tryHold(
+  connection: Connection,
+  writes: ResourceWrites,
+  ref: ResourceRef,
+  executionId: string,
+): Promise<'held' | 'busy' | 'missing'> {
+  await connection.query('SAVEPOINT reeve_hold');
+  try {
+    const answer = await writes.hold(connection, ref, executionId);
+    await connection.query('RELEASE SAVEPOINT reeve_hold');
+    return answer;
+  } catch (error) {
+    if (!isRefusal(error) && !isReeveError(error)) throw error;
+    await connection.query('ROLLBACK TO SAVEPOINT reeve_hold');
+    return isReeveError(error) ? 'busy' : 'missing';
+  }
 }

@@ -42,7 +42,7 @@ export class ChildStarter {
     const wanted = args as unknown as ChildArgs;
     const executor = this.#executors.get(wanted.executor);
     if (executor === undefined) return undefined;
-    const { executionId } = await this.#dataSource.transaction((manager) =>
+    const { executionId, created } = await this.#dataSource.transaction((manager) =>
       this.#scheduler.schedule(manager, {
         executor,
         resource: wanted.resource,
@@ -61,7 +61,7 @@ export class ChildStarter {
     const child = await childState(connection, executionId, wanted);
     // A step that has not waited for this child yet and finds it failed is one that an operator has retried.
     const hasWaited = (step.poll as { readonly child?: string } | null)?.child === executionId;
-    if (hasWaited || (child.state !== 'failed' && child.state !== 'canceled')) return child;
+    if (created || hasWaited || (child.state !== 'failed' && child.state !== 'canceled')) return child;
     await this.#retry(executionId);
     return childState(connection, executionId, wanted);
   }

@@ -31,9 +31,11 @@ export class EndingLoop {
       intervalMs,
       round: async () => {
         const orphans = await listOrphans(pool, batchSize);
-        for (const id of orphans) await cancel(id);
+        await each(orphans, cancel);
         const ended = await listEnded(pool, batchSize);
-        for (const id of ended) if (await settleExecution(pool, writes, id)) onEnded(id);
+        await each(ended, async (id) => {
+          if (await settleExecution(pool, writes, id)) onEnded(id);
+        });
         return orphans.length + ended.length > 0 ? 0 : undefined;
       },
     });
@@ -50,4 +52,11 @@ export class EndingLoop {
   async stop(): Promise<void> {
     await this.#loop.stop();
   }
+}
+
+/** One that cannot be ended keeps no other from its end; the first failure is thrown when all have had their turn. */
+async function each(ids: readonly string[], work: (id: string) => Promise<void>): Promise<void> {
+  const failures: unknown[] = [];
+  for (const id of ids) await work(id).catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
 }

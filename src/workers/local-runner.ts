@@ -63,7 +63,7 @@ export class LocalRunner {
     while ((await readyDue(pool, batchSize)).count === batchSize);
     for (const id of await listOrphans(pool, batchSize)) await cancel(id);
     for (const id of await listEnded(pool, batchSize)) await settleExecution(pool, writes, id);
-    while ((await admitWaiting(pool, writes)).length > 0);
+    while ((await admitWaiting(pool, writes)).ready.length > 0);
   }
 
   /**

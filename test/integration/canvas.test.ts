@@ -6,6 +6,9 @@ import { describeOnBrokers, makeBundle } from '../support/bundle.ts';
 import { eventually } from '../support/eventually.ts';
 import { ended, readVolume, volumeIn } from '../support/start.ts';
 import { Outside, testResources } from '../support/volume.ts';
+import { runAlone } from '../support/alone.ts';
+
+runAlone();
 
 /** A task that notes when it begins and ends, so that a test sees what overlapped. */
 function recorder(ms = 0) {

@@ -209,12 +209,12 @@ describeOnBrokers('jobs that nobody should have sent', (broker) => {
       { v: 1, engine: engine?.id, execution: executionId, position: -1, delivery: 1e300 },
       { v: 1, engine: engine?.id, execution: '01900000-0000-7000-8000-000000000000', position: 0, delivery: 1 },
     ];
-    const { Broker } = await import('../../src/queues/broker.ts');
     const direct = new JobBroker({
       redisUrl: redisUrlOf(broker),
       postgres: { connectionString: bundle.url },
       brokerSchema: 'reeve_broker',
       engineId: engine?.id ?? '',
+      leaseMs: 30_000,
       logger: bundle.reeve.options.logger as never,
     });
     await direct.addJobs(

@@ -27,11 +27,14 @@ export interface AdvancedRow {
  * Takes what has arrived from the open predecessors of each step; at zero a step becomes `ready`, `delayed` by its
  * countdown, or `waiting` where a bounded group has no room for it yet, or for permits; a join is passed at once. Locks the steps by
  * position, and reads them under the lock, so that several that arrive at the same moment are all counted.
+ *
+ * @param joins - `run`: a join is left to a worker, whose completion does what its end takes.
  */
 export async function advanceOnce(
   connection: Connection,
   executionId: string,
   positions: readonly number[],
+  joins: 'pass' | 'run' = 'pass',
 ): Promise<AdvancedRow[]> {
   const { schema } = connection;
   const { rows } = await connection.query<AdvancedRow>(
@@ -45,7 +48,7 @@ export async function advanceOnce(
      decided AS (
        SELECT position, open, arrived, waits_for,
          CASE WHEN open > 0 THEN 'pending' WHEN waits_for IS NOT NULL THEN 'waiting' WHEN countdown_ms > 0 THEN 'delayed'
-           WHEN kind = 'join' THEN 'succeeded' ELSE 'ready' END AS state, ${schema}.clock() AS at
+           WHEN kind = 'join' AND $3 THEN 'succeeded' ELSE 'ready' END AS state, ${schema}.clock() AS at
        FROM target)
      UPDATE ${schema}.step AS s
      SET open_predecessors = decided.open, state = decided.state,
@@ -59,7 +62,7 @@ export async function advanceOnce(
      RETURNING s.position, s.state, s.kind, s.next, s.delivery, s.queue, s.priority,
        (s.effects ->> 'bounds')::boolean IS TRUE AS bounds, decided.arrived,
        (s.effects ->> 'release')::integer AS release`,
-    [executionId, positions],
+    [executionId, positions, joins === 'pass'],
   );
   return rows.toSorted((a, b) => a.position - b.position);
 }

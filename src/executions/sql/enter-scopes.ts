@@ -3,13 +3,13 @@ import type { Connection } from '../connection.ts';
 /**
  * Lets an execution into scopes whose permits it holds: their first steps succeed. Answers what comes next: their
  * successors, and steps inside that an operator's retry had parked until the permits are there again, which are
- * `pending` with one open predecessor now. Locks the steps by position; the caller holds the throttles' locks.
+ * `pending` with one open predecessor now, and whether there were any. Locks the steps by position; the caller holds the throttles' locks.
  */
 export async function enterScopes(
   connection: Connection,
   executionId: string,
   positions: readonly number[],
-): Promise<number[]> {
+): Promise<{ readonly next: readonly number[]; readonly parked: boolean }> {
   const { schema } = connection;
   const { rows } = await connection.query<{ position: number; first: boolean; next: number[] }>(
     `WITH entered AS MATERIALIZED (
@@ -30,5 +30,6 @@ export async function enterScopes(
      RETURNING s.position, entered.first, s.next`,
     [executionId, positions],
   );
-  return rows.flatMap((row) => (row.first ? row.next : [row.position]));
+  const next = rows.flatMap((row) => (row.first ? row.next : [row.position]));
+  return { next, parked: rows.some((row) => !row.first) };
 }

@@ -1,5 +1,6 @@
 import type { JsonValue } from '../../core/json.ts';
 import type { Connection } from '../connection.ts';
+import type { Room } from './list-room.ts';
 
 /** One key that a waiting scope wants; the rows of one place are admitted together. */
 export interface WaitingPermit {
@@ -17,7 +18,7 @@ export interface WaitingPermit {
  */
 export async function listLine(
   connection: Connection,
-  room: ReadonlyMap<string, number>,
+  room: ReadonlyMap<string, Room>,
 ): Promise<readonly WaitingPermit[]> {
   const { schema } = connection;
   const { rows } = await connection.query<WaitingPermit>(
@@ -36,7 +37,7 @@ export async function listLine(
          THEN jsonb_build_object('type', p.resource_type, 'id', p.resource_id) END AS resource
      FROM ${schema}.permit AS p WHERE p.place IN (SELECT place FROM line) AND NOT p.held
      ORDER BY p.place, p.key`,
-    [[...room.keys()], [...room.values()]],
+    [[...room.keys()], [...room.values()].map((one) => one.room)],
   );
   return rows;
 }

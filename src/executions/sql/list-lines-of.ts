@@ -16,8 +16,9 @@ export async function listKeysWithHeads(connection: Connection, keys: readonly s
     `SELECT unnest($1::text[]) AS key UNION
      SELECT p.key FROM ${schema}.permit AS p WHERE p.place IN (
        SELECT head.place FROM unnest($1::text[]) AS wanted(key) CROSS JOIN LATERAL (
-         SELECT h.place FROM ${schema}.permit AS h WHERE h.key = wanted.key AND NOT h.held AND NOT h.shared
-         ORDER BY h.place LIMIT 2) AS head)`,
+         SELECT h.place FROM ${schema}.permit AS h JOIN ${schema}.execution AS e ON e.id = h.execution_id
+         WHERE h.key = wanted.key AND NOT h.held AND NOT h.shared AND e.state = 'running'
+         ORDER BY h.place LIMIT 20) AS head)`,
     [keys],
   );
   return rows.map((row) => row.key);

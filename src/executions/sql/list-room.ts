@@ -1,11 +1,17 @@
 import type { Connection } from '../connection.ts';
 
+export interface Room {
+  /** How many more may be admitted; negative after the limit was lowered. */
+  readonly room: number;
+  readonly held: number;
+}
+
 /**
  * How many more each key may admit; negative after its limit was lowered. The caller holds the throttles' locks, taken
  * in an earlier statement: counted in the same one it admits one too many. The limit is an operator's override, else
  * that of the newest request in line.
  */
-export async function listRoom(connection: Connection, keys: readonly string[]): Promise<Map<string, number>> {
+export async function listRoom(connection: Connection, keys: readonly string[]): Promise<Map<string, Room>> {
   const { schema } = connection;
   await connection.query(
     `UPDATE ${schema}.throttle AS t SET max_held = newest.max_held
@@ -15,11 +21,11 @@ export async function listRoom(connection: Connection, keys: readonly string[]):
      WHERE t.key = newest.key AND newest.max_held <> t.max_held`,
     [keys],
   );
-  const { rows } = await connection.query<{ key: string; room: number }>(
+  const { rows } = await connection.query<Room & { readonly key: string }>(
     `SELECT key, CASE WHEN max_held_override IS NOT NULL AND coalesce(override_until > ${schema}.clock(), true)
-       THEN max_held_override ELSE max_held END - held AS room
+       THEN max_held_override ELSE max_held END - held AS room, held
      FROM ${schema}.throttle WHERE key = ANY ($1)`,
     [keys],
   );
-  return new Map(rows.map((row) => [row.key, row.room]));
+  return new Map(rows.map(({ key, room, held }) => [key, { room, held }]));
 }

@@ -1,12 +1,12 @@
 import type { Connection } from '../connection.ts';
 import type { ResourceRef } from '../resource-writes.ts';
 
-/** Writes down whose resource an execution has borrowed; by primary key. */
+/** Writes down whose resource an execution has borrowed, null where it is its own; by primary key. */
 export async function setLender(
   connection: Connection,
   executionId: string,
   ref: ResourceRef,
-  lender: string,
+  lender: string | null,
 ): Promise<void> {
   await connection.query(
     `UPDATE ${connection.schema}.execution_resource SET lender = $4

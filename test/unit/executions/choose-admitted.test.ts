@@ -20,9 +20,11 @@ async function admitted(
   scopes: Record<string, readonly string[]>,
   room: Record<string, number>,
   refused: readonly string[] = [],
+  held = 1,
 ): Promise<string[]> {
   const taken = async (scope: { place: string }): Promise<boolean> => !refused.includes(scope.place);
-  const chosen = await chooseAdmitted(line(scopes), new Map(Object.entries(room)), taken);
+  const rooms = new Map(Object.entries(room).map(([key, free]) => [key, { room: free, held }]));
+  const chosen = await chooseAdmitted(line(scopes), rooms, taken);
   return chosen.map((scope) => scope.place);
 }
 
@@ -44,6 +46,13 @@ describe('who is admitted', () => {
   it('is whoever shares all that he wants, whatever room there is', async () => {
     expect(await admitted({ 1: ['a'], 2: ['a*'] }, { a: 0 })).toEqual(['2']);
     expect(await admitted({ 1: ['a*', 'b'] }, { a: 0, b: 1 })).toEqual(['1']);
+  });
+
+  it('is one that wants a key several times only if there is room for all of it, or he is alone with it', async () => {
+    const scopes = { 1: ['a', 'a'], 2: ['a'] };
+    expect(await admitted(scopes, { a: 1 })).toEqual([]);
+    expect(await admitted(scopes, { a: 3 })).toEqual(['1', '2']);
+    expect(await admitted(scopes, { a: 1 }, [], 0)).toEqual(['1']);
   });
 
   it('is not one whose hold is refused, and he holds up those behind him', async () => {
