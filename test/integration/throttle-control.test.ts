@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { describeOnBrokers, makeBundle } from '../support/bundle.ts';
 import { eventually } from '../support/eventually.ts';
 import { ended, volumeIn } from '../support/start.ts';
-import { Outside, testResources } from '../support/volume.ts';
+import { Outside, testResources, type Volume } from '../support/volume.ts';
 
 function throttled() {
   const outside = new Outside();
@@ -101,23 +101,20 @@ describeOnBrokers('throttles while work is under way', (broker) => {
     const outside = new Outside();
     const { volume } = testResources(outside);
     const one = defineThrottle({ name: 'one', limit: 1 });
-    const other = defineThrottle({ name: 'other', limit: 1 });
+    const keyed = defineThrottle(volume, { name: 'keyed', key: (row: Volume) => row.name, limit: 1 });
     const inner = defineActionExecutor(volume, { name: 'inner', throttle: one, plan: (p) => p.call('create') });
-    const wrong = defineActionExecutor(volume, {
-      name: 'wrong',
-      input: z.object({ other: z.boolean() }),
-      plan: (p, input) => p.throttled(input.other ? other : one, (q) => q.call('create')),
-    });
+    const wrong = defineActionExecutor(volume, { name: 'wrong', throttle: keyed, plan: (p) => p.call('create') });
     const outer = defineExecutor(volume, {
       name: 'outer',
       input: z.object({ ids: z.array(z.string()) }),
-      plan: (p, { ids }) => p.throttled(one, (q) => q.group(ids.map((id) => (r: typeof p) => r.child(inner, id)))),
+      plan: (p, { ids }) => p.throttled(one, (q) => q.groupEach(ids, (r, id) => r.child(inner, id))),
     });
     const bad = defineExecutor(volume, {
       name: 'bad',
       input: z.object({ id: z.string() }),
-      plan: (p, { id }) => p.throttled(one, (q) => q.child(wrong, id, { other: true })),
+      plan: (p, { id }) => p.throttled(keyed, (q) => q.child(wrong, id)),
     });
+    const worse = defineExecutor(volume, { name: 'worse', plan: (p) => p.throttled(one, (q) => q.child(wrong, 'x')) });
     await using bundle = await makeBundle(broker, { executors: [inner, outer, wrong, bad] });
     await bundle.reeve.startWorker();
     const rows = [];
@@ -131,7 +128,11 @@ describeOnBrokers('throttles while work is under way', (broker) => {
     const refused = await bundle.reeve.execute(bad, rows[0]?.id ?? '', { id: rows[1]?.id ?? '' });
     expect(await ended(bundle, refused.executionId)).toMatchObject({
       state: 'failed',
-      error: { code: 'THROTTLE_LEVEL', message: expect.stringContaining('of level 1 inside "one" of level 1') },
+      error: {
+        code: 'THROTTLE_LEVEL',
+        message: expect.stringContaining('"keyed:v1" of level 1 inside "keyed:v0" of level 1'),
+      },
     });
+    expect(() => bundle.another({ executors: [worse, wrong] })).toThrow(/give "keyed" a higher level/);
   });
 });
