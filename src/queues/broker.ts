@@ -27,7 +27,7 @@ export interface BrokerOptions {
 /** The part of a BullMQ queue that Reeve uses; delays, flows, schedulers and deduplication are the ledger's work. */
 interface JobQueue {
   addBulk(jobs: NewJob[]): Promise<unknown>;
-  getJob(id: string): Promise<unknown>;
+  getJob(id: string): Promise<{ isActive(): Promise<boolean> } | null | undefined>;
   getJobCounts(): Promise<Record<string, number>>;
   waitUntilReady(): Promise<unknown>;
   close(): Promise<void>;
@@ -68,8 +68,14 @@ export class Broker {
   }
 
   async hasJob(queue: string, id: string): Promise<boolean> {
+    return (await this.jobPlace(queue, id)) !== 'missing';
+  }
+
+  /** Where a job is; `taken` by a worker that may be dead: BullMQ notices that only after a minute or more. */
+  async jobPlace(queue: string, id: string): Promise<'missing' | 'waiting' | 'taken'> {
     const job = await (await this.#ready(queue)).getJob(id);
-    return job !== undefined && job !== null;
+    if (job === undefined || job === null) return 'missing';
+    return (await job.isActive()) ? 'taken' : 'waiting';
   }
 
   /** How many jobs a queue holds, by state. */
