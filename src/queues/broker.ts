@@ -8,7 +8,7 @@ import {
   type WorkerOptions,
 } from 'bullmq';
 import { Redis } from 'ioredis';
-import { Pool, type PoolConfig } from 'pg';
+import { Client, Pool, type ClientConfig, type PoolConfig } from 'pg';
 import { storeError } from '../core/stored-error.ts';
 import type { Logger } from '../core/logging.ts';
 import { JobWorker } from './job-worker.ts';
@@ -150,7 +150,8 @@ export class Broker {
 
   #postgres(max: number): PostgresPoolConfig {
     const { postgres, brokerSchema } = this.#options;
-    return { ...postgres, application_name: 'reeve broker', schema: brokerSchema, max } as PostgresPoolConfig;
+    const own = { application_name: 'reeve broker', schema: brokerSchema, max, Client: SteadyClient };
+    return { ...postgres, ...own } as PostgresPoolConfig;
   }
 
   /** Braces make one hash slot of all keys, as Redis Cluster needs it. */
@@ -180,6 +181,17 @@ export class Broker {
       { event: 'broker.connection', queue, err: storeError(error, 'BROKER_UNAVAILABLE') },
       error.message,
     );
+  }
+}
+
+/**
+ * A connection of BullMQ's pool that may be lost at any time: BullMQ 6.7 listens to no errors of it between two
+ * statements of its start, nor pg-pool while it is lent out, and the process would end.
+ */
+class SteadyClient extends Client {
+  constructor(config?: ClientConfig) {
+    super(config);
+    this.on('error', () => undefined);
   }
 }
 
