@@ -68,7 +68,7 @@ function chaosTasks(outside: OutsideLedger) {
       const isEarly = block && Math.random() < 0.7;
       if (isEarly) await outside.effect(claims[0]!);
       if (block) blockEventLoop(ms);
-      else await pause(Math.min(ms, 400));
+      else await pause(ms);
       if (!isEarly) await outside.effect(claims[0]!);
       if (!block) for (const claim of claims) await outside.mark('end', claim);
       return { fence };

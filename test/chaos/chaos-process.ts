@@ -27,6 +27,9 @@ const modes: Record<string, () => Promise<void>> = {
   producer: () => untilAnswered(() => app.reeve.ready()),
 };
 const mode = process.argv[2] ?? '';
+// Its end is that of the run, however that came. A producer reads by itself, so that no word to it is lost.
+process.stdin.once('end', () => process.kill(process.pid, 'SIGKILL'));
+if (mode !== 'producer') process.stdin.resume();
 await modes[mode]?.();
 process.stdout.write('ready\n');
 if (mode === 'producer') await produce(app, seed);

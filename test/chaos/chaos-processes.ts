@@ -61,6 +61,10 @@ export class ChaosProcess implements AsyncDisposable {
     child.stdin.on('error', () => undefined);
     this.ready = Promise.race([once(child.stdout, 'data'), once(child, 'exit')]);
     this.#process = child;
+    // Also when the run itself is ended: a frozen process would stay for ever.
+    const killWithUs = (): boolean => child.kill('SIGKILL');
+    process.once('exit', killWithUs);
+    child.once('exit', () => process.off('exit', killWithUs));
     this.#ended = once(child, 'exit').then(([code, signal]) => {
       if (this.#process === child && this.#isWanted) {
         onDeath(`${this.name} ended by itself (${String(signal ?? code)}): ${last.trim()}`);
@@ -82,11 +86,13 @@ export class ChaosProcess implements AsyncDisposable {
     this.#process?.kill('SIGCONT');
   }
 
-  /** A producer ends after the request that it is at. */
+  /** A producer ends after the request that it is at, and is killed when that takes too long. */
   async stopProducing(): Promise<void> {
     this.#isWanted = false;
     this.#process?.stdin?.write('stop\n');
+    const late = setTimeout(() => this.#process?.kill('SIGKILL'), 15_000);
     await this.#ended;
+    clearTimeout(late);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

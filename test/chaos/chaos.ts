@@ -27,6 +27,8 @@ async function main({ seed, minutes, brokers, sabotage }: ChaosOptions): Promise
   return isBroken ? 1 : 0;
 }
 
+process.setMaxListeners(0);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 try {
   const options = parseChaosOptions(process.argv.slice(2));
   if (options === 'list') for (const { name, what } of sabotages) say(`${name}: ${what}`);

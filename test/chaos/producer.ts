@@ -51,7 +51,9 @@ interface Asked {
 
 async function ask(app: ChaosApp, random: TestRandom, asked: Asked): Promise<void> {
   await app.outside.ask(asked.id, asked.kind);
-  await untilAnswered(app, asked.id, () => start(app, random, asked));
+  // What is asked again is the same.
+  const seed = random.int(0, 2 ** 30);
+  await untilAnswered(app, asked.id, () => start(app, seededRandom(seed), asked));
 }
 
 /** Several at once in one line, so that whoever gives permits meets others who do. */

@@ -22,6 +22,8 @@ export const sabotages: readonly Sabotage[] = [
     name: 'no-token-check',
     what: 'a completion ends the step whoever holds it now',
     edits: [{ file: `${sqlFolder}/end-step.ts`, from: 'AND s.claim_token = $3', to: 'AND $3::uuid IS NOT NULL' }],
+    // One row for each claim: a dead claim that ends a second time would be refused by it.
+    sql: ['ALTER TABLE reeve.attempt DROP CONSTRAINT attempt_pkey'],
   },
   {
     name: 'no-throttle-lock',
@@ -42,14 +44,22 @@ export const sabotages: readonly Sabotage[] = [
         from: '${schema}.clock() ORDER BY',
         to: "${schema}.clock() + interval '1500 milliseconds' ORDER BY",
       },
-      { file: `${sqlFolder}/end-step.ts`, from: 'AND (NOT $11 OR s.lease_until < now.at)', to: 'AND $11 IS NOT NULL' },
+      {
+        file: `${sqlFolder}/end-step.ts`,
+        from: 'AND (NOT $11 OR s.lease_until < now.at)',
+        to: 'AND $11::boolean IS NOT NULL',
+      },
     ],
   },
   {
     name: 'reaper-without-recheck',
     what: 'the reaper does not look at the lease again under the lock',
     edits: [
-      { file: `${sqlFolder}/end-step.ts`, from: 'AND (NOT $11 OR s.lease_until < now.at)', to: 'AND $11 IS NOT NULL' },
+      {
+        file: `${sqlFolder}/end-step.ts`,
+        from: 'AND (NOT $11 OR s.lease_until < now.at)',
+        to: 'AND $11::boolean IS NOT NULL',
+      },
     ],
   },
   {
@@ -79,7 +89,7 @@ export const sabotages: readonly Sabotage[] = [
       {
         file: 'src/reeve-starts.ts',
         from: 'return this.scheduler.schedule(manager, request);',
-        to: 'return this.#options.dataSource.transaction((own) => this.scheduler.schedule(own, request));',
+        to: 'return (request.resource ?? null) === null ? this.#options.dataSource.transaction((own) => this.scheduler.schedule(own, request)) : this.scheduler.schedule(manager, request);',
       },
     ],
   },
