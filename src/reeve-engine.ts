@@ -1,7 +1,7 @@
 import type { Firing } from './beat/firing.ts';
 import { Targets } from './beat/targets.ts';
 import type { Logger } from './core/logging.ts';
-import { LedgerPool, poolConfigOf } from './executions/ledger-pool.ts';
+import { LedgerPool, poolConfigOf, surviveConnectionsLostBy } from './executions/ledger-pool.ts';
 import { admitWaiting } from './executions/permits.ts';
 import type { ExecutionScheduler } from './executors/execution-scheduler.ts';
 import { TaskRegistry } from './executors/task-registry.ts';
@@ -52,6 +52,7 @@ export interface EngineHooks {
 export async function makeEngine(options: ResolvedOptions, logger: Logger, hooks: EngineHooks): Promise<Engine> {
   const { dataSource, schema, poolSize, queues, redis, brokerSchema, timing } = options;
   if (!dataSource.isInitialized) await dataSource.initialize();
+  surviveConnectionsLostBy(dataSource);
   const resources = new ResourceRegistry(dataSource, options.resources);
   const writes = new ResourceStore(resources);
   const handlers = new Map<string, StepHandler>();

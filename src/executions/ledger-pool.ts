@@ -1,5 +1,6 @@
 import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import type { DataSource } from 'typeorm';
+import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { ReeveError } from '../core/errors.ts';
 import type { Logger } from '../core/logging.ts';
 import type { Connection, Rows } from './connection.ts';
@@ -32,6 +33,7 @@ export class LedgerPool implements Connection {
       options: `${config.options ?? ''} -c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=10s`,
     });
     this.#pool.on('error', (error) => logger.debug({ event: 'ledger.connection' }, error.message));
+    surviveLostConnections(this.#pool);
   }
 
   async query<Row extends object>(text: string, params: readonly unknown[] = []): Promise<Rows<Row>> {
@@ -53,7 +55,6 @@ export class LedgerPool implements Connection {
   async #once<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     const client = await this.#pool.connect();
     let broken: Error | undefined;
-    client.on('error', ignoreError);
     try {
       await client.query('BEGIN');
       const result = await work(clientConnection(client, this.schema));
@@ -63,7 +64,6 @@ export class LedgerPool implements Connection {
       broken = await rollback(client, error);
       throw error;
     } finally {
-      client.off('error', ignoreError);
       client.release(broken);
     }
   }
@@ -73,8 +73,20 @@ export class LedgerPool implements Connection {
   }
 }
 
-/** The statement that is under way, or the next one, fails by itself; without a listener the process would end. */
+/**
+ * A connection that is lost while it is lent out and idle, or in the very moment in which it is lent out, would end the
+ * process: pg-pool listens only while it has it itself. The statement that is under way, or the next one, fails anyway.
+ */
+function surviveLostConnections(pool: Pick<Pool, 'on'>): void {
+  pool.on('connect', (client) => client.on('error', ignoreError));
+}
+
 function ignoreError(): void {}
+
+/** The same for the pool of an application's DataSource, in whose transactions operations are started. */
+export function surviveConnectionsLostBy(dataSource: DataSource): void {
+  surviveLostConnections((dataSource.driver as PostgresDriver).master as Pool);
+}
 
 function clientConnection(client: PoolClient, schema: string): Connection {
   return {

@@ -19,7 +19,9 @@ const networkCodes = new Set([
   'EHOSTUNREACH',
   'ENETUNREACH',
 ]);
-const lostConnection = /connection terminated|connection ended|timeout exceeded when trying to connect|not queryable/i;
+/** The last one is TypeORM's, for a statement of a transaction whose connection was lost between two statements. */
+const lostConnection =
+  /connection terminated|connection ended|timeout exceeded when trying to connect|not queryable|query runner already released/i;
 
 /** Whether the connection failed, so that nothing is known of the statement that was under way. */
 export function isConnectionError(error: unknown): boolean {

@@ -8,7 +8,7 @@ import {
   type WorkerOptions,
 } from 'bullmq';
 import { Redis } from 'ioredis';
-import { Pool, type PoolConfig } from 'pg';
+import { Client, Pool, type ClientConfig, type PoolConfig } from 'pg';
 import { storeError } from '../core/stored-error.ts';
 import type { Logger } from '../core/logging.ts';
 import { JobWorker } from './job-worker.ts';
@@ -29,7 +29,7 @@ export interface BrokerOptions {
 /** The part of a BullMQ queue that Reeve uses; delays, flows, schedulers and deduplication are the ledger's work. */
 interface JobQueue {
   addBulk(jobs: NewJob[]): Promise<unknown>;
-  getJob(id: string): Promise<unknown>;
+  getJob(id: string): Promise<{ isActive(): Promise<boolean> } | null | undefined>;
   getJobCounts(): Promise<Record<string, number>>;
   waitUntilReady(): Promise<unknown>;
   close(): Promise<void>;
@@ -70,8 +70,14 @@ export class Broker {
   }
 
   async hasJob(queue: string, id: string): Promise<boolean> {
+    return (await this.jobPlace(queue, id)) !== 'missing';
+  }
+
+  /** Where a job is; `taken` by a worker that may be dead: BullMQ notices that only after a minute or more. */
+  async jobPlace(queue: string, id: string): Promise<'missing' | 'waiting' | 'taken'> {
     const job = await (await this.#ready(queue)).getJob(id);
-    return job !== undefined && job !== null;
+    if (job === undefined || job === null) return 'missing';
+    return (await job.isActive()) ? 'taken' : 'waiting';
   }
 
   /** How many jobs a queue holds, by state. */
@@ -147,7 +153,8 @@ export class Broker {
 
   #postgres(max: number): PostgresPoolConfig {
     const { postgres, brokerSchema } = this.#options;
-    return { ...postgres, application_name: 'reeve broker', schema: brokerSchema, max } as PostgresPoolConfig;
+    const own = { application_name: 'reeve broker', schema: brokerSchema, max, Client: SteadyClient };
+    return { ...postgres, ...own } as PostgresPoolConfig;
   }
 
   /** Braces make one hash slot of all keys, as Redis Cluster needs it. */
@@ -177,6 +184,17 @@ export class Broker {
       { event: 'broker.connection', queue, err: storeError(error, 'BROKER_UNAVAILABLE') },
       error.message,
     );
+  }
+}
+
+/**
+ * A connection of BullMQ's pool that may be lost at any time: BullMQ 6.7 listens to no errors of it between two
+ * statements of its start, nor pg-pool while it is lent out, and the process would end.
+ */
+class SteadyClient extends Client {
+  constructor(config?: ClientConfig) {
+    super(config);
+    this.on('error', () => undefined);
   }
 }
 

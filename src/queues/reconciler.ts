@@ -2,6 +2,7 @@ import { Loop } from '../core/loop.ts';
 import type { Logger } from '../core/logging.ts';
 import type { Connection } from '../executions/connection.ts';
 import { listSuspectedSteps, type SuspectedStep } from '../executions/sql/list-suspected-steps.ts';
+import { postponeStep } from '../executions/sql/postpone-step.ts';
 import { unpublishSteps } from '../executions/sql/unpublish-steps.ts';
 import { listQueues, type QueueRow } from '../executions/sql/list-queues.ts';
 import { raiseEpoch } from '../executions/sql/raise-epoch.ts';
@@ -30,7 +31,8 @@ const suspectsPerRound = 100;
  * A wiped broker has lost its epoch marks: the queue's epoch is raised, which un-publishes all of its ready steps at
  * once without writing to them. For single lost jobs, up to two hundred published steps of a queue that nobody has claimed
  * for the grace time are asked for in each round, the oldest always and the others in turn; those whose job is missing
- * go out again under the same id. A backlog, however long, costs bounded reads and no writes.
+ * go out again under the same id, and those whose job was taken by a worker that did not claim them as a new delivery.
+ * A backlog, however long, costs bounded reads and no writes.
  */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
@@ -101,7 +103,13 @@ export class Reconciler {
     this.#cursors.set(queue.name, others.at(-1)?.readyAt ?? oldest.at(-1)?.readyAt ?? null);
     const lost: SuspectedStep[] = [];
     for (const step of [...oldest, ...others]) {
-      if (!(await broker.hasJob(queue.name, jobId(step)))) lost.push(step);
+      const place = await broker.jobPlace(queue.name, jobId(step));
+      if (place === 'missing') lost.push(step);
+      // A worker has it and has not claimed the step: it died in between, or hangs. It goes out as a new delivery.
+      else if (place === 'taken' && (await postponeStep(connection, step, 0))) {
+        const fields = { event: 'broker.taken', queue: queue.name, execution: step.executionId, step: step.position };
+        logger.warn(fields, 'a worker took a job and never claimed its step; the step is sent again');
+      }
     }
     if (lost.length === 0) return;
     await unpublishSteps(connection, lost);

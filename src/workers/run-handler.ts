@@ -2,9 +2,10 @@ import { ReeveError } from '../core/errors.ts';
 import { formatMs } from '../core/duration.ts';
 import type { Logger } from '../core/logging.ts';
 import type { JsonValue } from '../core/json.ts';
-import { storableText } from '../core/stored-error.ts';
+import { storableText, storeError } from '../core/stored-error.ts';
 import type { Connection } from '../executions/connection.ts';
 import { setProgress } from '../executions/sql/set-progress.ts';
+import { isConflictError, isConnectionError } from '../executions/sql-state.ts';
 import { resolveReferences } from '../executions/step-references.ts';
 import type { JsonLimits } from '../core/json.ts';
 import type { ResourceWrites } from '../executions/resource-writes.ts';
@@ -107,7 +108,7 @@ function stepRun(claim: ActiveClaim, environment: RunEnvironment): StepRun {
   const loadResource = async (): Promise<object> => {
     const ref = context.resource;
     if (ref === null) throw new ReeveError('EXECUTION_CORRUPT', `${subject} needs a resource and has none`);
-    const row = await resources.load(ref);
+    const row = await ofLedger(() => resources.load(ref));
     if (row !== undefined) return row;
     throw new ReeveError('RESOURCE_LOST', `${ref.type} ${ref.id} was deleted by hand before ${subject} ran`);
   };
@@ -122,16 +123,16 @@ function stepRun(claim: ActiveClaim, environment: RunEnvironment): StepRun {
     context,
     loadResource,
     ...transactionalCompletion(step, environment),
-    child: () => children.start(connection, step, args),
+    child: () => ofLedger(() => children.start(connection, step, args)),
     async decide() {
-      const stored = await findStoredPlan(connection, step.executionId);
+      const stored = await ofLedger(() => findStoredPlan(connection, step.executionId));
       const predicate = stored === undefined ? undefined : await findPredicate(step, stored, environment);
       if (predicate === undefined) return otherBuild();
       const resource = context.resource === null ? null : await loadResource();
       return predicate(resource as never, context);
     },
     async expand() {
-      const stored = await findStoredPlan(connection, step.executionId);
+      const stored = await ofLedger(() => findStoredPlan(connection, step.executionId));
       const resource = context.resource === null ? null : await loadResource();
       const run = { step, context, resource };
       return (stored && (await expandStep(connection, stored, run, environment))) ?? otherBuild();
@@ -154,6 +155,17 @@ function stepRun(claim: ActiveClaim, environment: RunEnvironment): StepRun {
       });
     },
   };
+}
+
+/** A database that goes away under a question of the engine's own is a passing failure, whatever the step's policy is. */
+async function ofLedger<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!isConnectionError(error) && !isConflictError(error)) throw error;
+    const message = `PostgreSQL does not answer: ${storeError(error).message}`;
+    throw new ReeveError('LEDGER_UNAVAILABLE', message, { cause: error, retryable: true });
+  }
 }
 
 async function findPredicate(

@@ -8,12 +8,12 @@ import { delimiter, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
 /** The address of a Redis of our own on a free loopback port, or undefined when redis-server is not installed. */
-export async function startTestRedis(stack: AsyncDisposableStack): Promise<string | undefined> {
+export async function startTestRedis(stack: AsyncDisposableStack, wantedPort?: number): Promise<string | undefined> {
   const program = findOnPath('redis-server');
   if (program === undefined) return undefined;
   const directory = await mkdtemp(join(tmpdir(), 'reeve-test-redis-'));
   stack.defer(() => rm(directory, { recursive: true, force: true }));
-  const port = await freePort();
+  const port = wantedPort ?? (await freePort());
   const child = spawn(
     program,
     ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', directory],

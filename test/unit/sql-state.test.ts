@@ -12,6 +12,14 @@ describe('what a driver threw', () => {
     },
   );
 
+  it.each([
+    'Connection terminated unexpectedly',
+    'Client has encountered a connection error and is not queryable',
+    'Query runner already released. Cannot run queries anymore.',
+  ])('"%s" is a lost connection', (message) => {
+    expect(isConnectionError(new Error(message))).toBe(true);
+  });
+
   it.each(['23503', '23514', '22001', '22P02', '42703', '44000', 'P0001'])(
     '%s is refused again when it is repeated',
     (code) => {

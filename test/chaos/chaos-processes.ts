@@ -1,0 +1,101 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Place } from './chaos-app.ts';
+import type { Sabotage } from './sabotages.ts';
+
+export type Role = 'worker' | 'beat' | 'producer';
+
+export interface ProcessSettings {
+  readonly place: Place;
+  readonly sabotage: Sabotage | undefined;
+  /** Told when a process ends although nobody has killed it. */
+  readonly onDeath: (what: string) => void;
+}
+
+const entry = new URL('./chaos-process.ts', import.meta.url).pathname;
+const hook = new URL('./sabotage-hook.ts', import.meta.url).href;
+
+/** A place in the run that one process after another fills: the next one starts when the one before was killed. */
+export class ChaosProcess implements AsyncDisposable {
+  readonly role: Role;
+  readonly name: string;
+  readonly #settings: ProcessSettings;
+  readonly #seed: number;
+  #process: ChildProcess | undefined;
+  #ended = Promise.resolve();
+  #isWanted = false;
+  /** Settles when the newest process of this place is up, or gone. */
+  ready: Promise<unknown> = Promise.resolve();
+  starts = 0;
+
+  constructor(role: Role, index: number, seed: number, settings: ProcessSettings) {
+    this.role = role;
+    this.name = `${role} ${index}`;
+    this.#settings = settings;
+    this.#seed = seed;
+  }
+
+  start(): void {
+    const { place, sabotage, onDeath } = this.#settings;
+    this.starts += 1;
+    this.#isWanted = true;
+    const flags = ['--disable-warning=ExperimentalWarning', ...(sabotage === undefined ? [] : ['--import', hook])];
+    const child = spawn(process.execPath, [...flags, entry, this.role], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: {
+        ...process.env,
+        CHAOS_PLACE: JSON.stringify(place),
+        CHAOS_SEED: String(this.#seed + this.starts),
+        NODE_COMPILE_CACHE: join(tmpdir(), 'reeve-chaos-compile-cache'),
+        ...(sabotage === undefined ? {} : { CHAOS_SABOTAGE: sabotage.name }),
+      },
+    });
+    let last = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk: Buffer) => {
+        last = `${last}${chunk.toString()}`.slice(-3_000);
+      });
+    }
+    child.stdin.on('error', () => undefined);
+    this.ready = Promise.race([once(child.stdout, 'data'), once(child, 'exit')]);
+    this.#process = child;
+    // Also when the run itself is ended: a frozen process would stay for ever.
+    const killWithUs = (): boolean => child.kill('SIGKILL');
+    process.once('exit', killWithUs);
+    child.once('exit', () => process.off('exit', killWithUs));
+    this.#ended = once(child, 'exit').then(([code, signal]) => {
+      if (this.#process === child && this.#isWanted) {
+        onDeath(`${this.name} ended by itself (${String(signal ?? code)}): ${last.trim()}`);
+      }
+    });
+  }
+
+  async kill(): Promise<void> {
+    this.#isWanted = false;
+    this.#process?.kill('SIGKILL');
+    await this.#ended;
+  }
+
+  freeze(): void {
+    this.#process?.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#process?.kill('SIGCONT');
+  }
+
+  /** A producer ends after the request that it is at, and is killed when that takes too long. */
+  async stopProducing(): Promise<void> {
+    this.#isWanted = false;
+    this.#process?.stdin?.write('stop\n');
+    const late = setTimeout(() => this.#process?.kill('SIGKILL'), 15_000);
+    await this.#ended;
+    clearTimeout(late);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+  }
+}

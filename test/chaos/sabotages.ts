@@ -1,0 +1,102 @@
+/** One guard of the protocol that is taken out, so that the suite shows that it would notice. */
+export interface Sabotage {
+  readonly name: string;
+  readonly what: string;
+  /** What is replaced in the text of the sources when a chaos process loads them; each `from` stands there once. */
+  readonly edits: readonly Edit[];
+  /** A second guard, in the database, that would hide the missing one. */
+  readonly sql?: readonly string[];
+}
+
+export interface Edit {
+  /** From the root of the repository. */
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+const sqlFolder = 'src/executions/sql';
+
+export const sabotages: readonly Sabotage[] = [
+  {
+    name: 'no-token-check',
+    what: 'a completion ends the step whoever holds it now',
+    edits: [{ file: `${sqlFolder}/end-step.ts`, from: 'AND s.claim_token = $3', to: 'AND $3::uuid IS NOT NULL' }],
+    // One row for each claim: a dead claim that ends a second time would be refused by it.
+    sql: ['ALTER TABLE reeve.attempt DROP CONSTRAINT attempt_pkey'],
+  },
+  {
+    name: 'no-throttle-lock',
+    what: 'permits are counted and given without the lock of the throttle',
+    edits: [{ file: `${sqlFolder}/lock-throttles.ts`, from: ' FOR UPDATE`', to: '`' }],
+  },
+  {
+    name: 'no-reconciler',
+    what: 'ledger and broker are never compared',
+    edits: [{ file: 'src/queues/reconciler.ts', from: 'await this.reconcile();', to: '' }],
+  },
+  {
+    name: 'lease-ignored',
+    what: 'the reaper ends claims whose lease is not over',
+    edits: [
+      {
+        file: `${sqlFolder}/list-expired-steps.ts`,
+        from: '${schema}.clock() ORDER BY',
+        to: "${schema}.clock() + interval '1500 milliseconds' ORDER BY",
+      },
+      {
+        file: `${sqlFolder}/end-step.ts`,
+        from: 'AND (NOT $11 OR s.lease_until < now.at)',
+        to: 'AND $11::boolean IS NOT NULL',
+      },
+    ],
+  },
+  {
+    name: 'reaper-without-recheck',
+    what: 'the reaper does not look at the lease again under the lock',
+    edits: [
+      {
+        file: `${sqlFolder}/end-step.ts`,
+        from: 'AND (NOT $11 OR s.lease_until < now.at)',
+        to: 'AND $11::boolean IS NOT NULL',
+      },
+    ],
+  },
+  {
+    name: 'fire-not-unique',
+    what: 'beats neither lock a due schedule nor does a due time have one execution',
+    edits: [
+      { file: `${sqlFolder}/claim-due-schedules.ts`, from: ' FOR UPDATE OF s SKIP LOCKED', to: '' },
+      { file: `${sqlFolder}/claim-due-schedule.ts`, from: ' FOR UPDATE SKIP LOCKED', to: '' },
+    ],
+    sql: ['DROP INDEX reeve.execution_of_fire'],
+  },
+  {
+    name: 'completion-not-atomic',
+    what: 'the end of a step is committed before what it leads to',
+    edits: [
+      {
+        file: 'src/executions/finish-step.ts',
+        from: 'await recordAttempt(this.#connection, this.#step, outcome);',
+        to: "await recordAttempt(this.#connection, this.#step, outcome); await this.#connection.query('COMMIT'); await this.#connection.query('BEGIN');",
+      },
+    ],
+  },
+  {
+    name: 'publish-before-commit',
+    what: "an operation is started before its caller's transaction commits, in one of its own",
+    edits: [
+      {
+        file: 'src/reeve-starts.ts',
+        from: 'return this.scheduler.schedule(manager, request);',
+        to: 'return (request.resource ?? null) === null ? this.#options.dataSource.transaction((own) => this.scheduler.schedule(own, request)) : this.scheduler.schedule(manager, request);',
+      },
+    ],
+  },
+];
+
+/** @throws Error when the text that is to be replaced does not stand there exactly once. */
+export function edited(text: string, { file, from, to }: Edit): string {
+  if (text.split(from).length !== 2) throw new Error(`the sabotage of ${file} is out of date: it looks for "${from}"`);
+  return text.replace(from, () => to);
+}
