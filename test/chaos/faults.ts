@@ -85,6 +85,7 @@ const forgeJobs: Fault = async ({ servers, app, random }) => {
     postgres,
     brokerSchema: 'reeve_broker',
     engineId: id,
+    leaseMs: 2_000,
     logger: createLogger('silent'),
   });
   try {

@@ -14,6 +14,7 @@ describeOnBrokers('a worker that dies between its job and its claim', (broker) =
       postgres: { connectionString: bundle.url },
       brokerSchema: 'reeve_broker',
       engineId: engine?.id ?? '',
+      leaseMs: 60_000,
       logger: createLogger('silent'),
     });
     const taken = Promise.withResolvers<void>();

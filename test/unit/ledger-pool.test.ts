@@ -47,7 +47,14 @@ describe('a server that stops in the moment in which a connection is lent out', 
     await withStoppingServer(async (connectionString) => {
       const postgres = { connectionString };
       const logger = createLogger('silent');
-      const broker = new Broker({ redisUrl: undefined, postgres, brokerSchema: 'b', engineId: newId(), logger });
+      const broker = new Broker({
+        redisUrl: undefined,
+        postgres,
+        brokerSchema: 'b',
+        engineId: newId(),
+        leaseMs: 30_000,
+        logger,
+      });
       await expect(broker.addJobs('tasks', [])).rejects.toThrow();
       await broker.close();
     });
