@@ -6,10 +6,9 @@ import { awaitExecution, type ExecutionOutcome } from './executions/await-execut
 import { insertWorker } from './executions/sql/insert-worker.ts';
 import { updateWorker } from './executions/sql/update-worker.ts';
 import { Heartbeat } from './workers/heartbeat.ts';
-import { LocalRunner } from './workers/local-runner.ts';
 import type { Engine } from './reeve-engine.ts';
 import type { ResolvedOptions } from './reeve-options.ts';
-import { runnerParts } from './reeve-runner.ts';
+import { localRunner } from './reeve-runner.ts';
 
 /** How long a script waits for the end of what it runs. */
 export const inlineTimeoutMs = 3_600_000;
@@ -29,16 +28,7 @@ export async function runInline(
   { executionId, timeoutMs }: { readonly executionId: string; readonly timeoutMs: number },
 ): Promise<ExecutionOutcome> {
   const { timing } = options;
-  const runner = new LocalRunner({
-    ...runnerParts(engine, options),
-    logger,
-    leaseMs: timing.leaseMs,
-    cancelGraceMs: timing.cancelGraceMs,
-    maxCrashes: timing.maxCrashes,
-    cancel: async (id) => {
-      await engine.control.cancel(id, { by: 'reeve', reason: 'its parent has ended badly' });
-    },
-  });
+  const runner = localRunner(engine, options, logger);
   const { workerId, claims } = runner;
   await insertWorker(engine.pool, {
     id: workerId,

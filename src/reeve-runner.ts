@@ -1,7 +1,9 @@
+import type { Logger } from './core/logging.ts';
 import type { ResourceWrites } from './executions/resource-writes.ts';
 import { retryExecution } from './executions/retry-execution.ts';
 import { ChildStarter } from './executors/child-starter.ts';
 import { PlanFunctions } from './executors/plan-functions.ts';
+import { LocalRunner, type LocalRunnerOptions } from './workers/local-runner.ts';
 import type { StepRunnerOptions } from './workers/step-runner.ts';
 import type { Engine } from './reeve-engine.ts';
 import type { ResolvedOptions } from './reeve-options.ts';
@@ -29,4 +31,28 @@ export function runnerParts(
     children: new ChildStarter(executors, scheduler, dataSource, retry),
     startAll: (task, inputs, context) => starts.all(task, inputs, context),
   };
+}
+
+/** Cancels a child whose parent has failed or was canceled. */
+export async function cancelChild({ control }: Pick<Engine, 'control'>, executionId: string): Promise<void> {
+  await control.cancel(executionId, { by: 'reeve', reason: 'its parent has ended badly' });
+}
+
+/** Runs steps in this process, without a broker. */
+export function localRunner(
+  engine: Engine,
+  options: ResolvedOptions,
+  logger: Logger,
+  hooks: Pick<LocalRunnerOptions, 'beforeCompletion'> = {},
+): LocalRunner {
+  const { leaseMs, cancelGraceMs, maxCrashes } = options.timing;
+  return new LocalRunner({
+    ...runnerParts(engine, options),
+    ...hooks,
+    logger,
+    leaseMs,
+    cancelGraceMs,
+    maxCrashes,
+    cancel: (id) => cancelChild(engine, id),
+  });
 }

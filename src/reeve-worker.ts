@@ -1,3 +1,4 @@
+import type { Loop } from './core/loop.ts';
 import { problemsError } from './core/errors.ts';
 import type { Logger } from './core/logging.ts';
 import { didYouMean } from './core/nearest-name.ts';
@@ -6,9 +7,9 @@ import type { ExecutionScheduler } from './executors/execution-scheduler.ts';
 import { Reconciler } from './queues/reconciler.ts';
 import type { Relay } from './queues/relay.ts';
 import type { ClaimedStep } from './executions/claimed-step.ts';
-import { EndingLoop } from './workers/ending-loop.ts';
+import { endingLoop } from './workers/ending-loop.ts';
 import { runnerParts } from './reeve-runner.ts';
-import { DueLoop } from './workers/due-loop.ts';
+import { dueLoop } from './workers/due-loop.ts';
 import { Reaper } from './workers/reaper.ts';
 import { WorkerPool, type WorkerPoolOptions } from './workers/worker-pool.ts';
 import type { Starts } from './reeve-starts.ts';
@@ -51,9 +52,9 @@ export interface WorkerServiceOptions extends Omit<
  */
 export class WorkerService {
   readonly #options: WorkerServiceOptions;
-  readonly #due: DueLoop;
+  readonly #due: Loop;
   readonly #reaper: Reaper;
-  readonly #endings: EndingLoop;
+  readonly #endings: Loop;
   readonly #reconciler: Reconciler;
   readonly #pools = new Set<WorkerPool>();
 
@@ -62,7 +63,7 @@ export class WorkerService {
     const { pool, writes, broker, logger } = options;
     const { timing, queues } = options.options;
     const nudge = (): void => options.relay.nudge();
-    this.#due = new DueLoop({ pool, logger, intervalMs: timing.dueMs, nudge });
+    this.#due = dueLoop({ pool, logger, intervalMs: timing.dueMs, nudge });
     this.#reaper = new Reaper({
       pool,
       writes,
@@ -72,7 +73,7 @@ export class WorkerService {
       maxCrashes: timing.maxCrashes,
       nudge: () => this.#due.wake(),
     });
-    this.#endings = new EndingLoop({
+    this.#endings = endingLoop({
       pool,
       writes,
       logger,

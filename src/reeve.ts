@@ -43,6 +43,7 @@ import { parseOptions, type ReeveOptions, type ResolvedOptions } from './reeve-o
 import { ledgerError } from './reeve-ledger.ts';
 import { readStatus, type ReeveStatus } from './executions/read-status.ts';
 import { makeEngine, type Engine } from './reeve-engine.ts';
+import { cancelChild } from './reeve-runner.ts';
 import { Throttles } from './reeve-throttles.ts';
 import { WorkerService, type StartWorkerOptions, type WorkerHandle } from './reeve-worker.ts';
 import { VerbWorld } from './reeve-world.ts';
@@ -125,9 +126,7 @@ export class Reeve implements Execute, ExecuteInline {
       options: this.options,
       logger: this.#logger,
       onEnded: (executionId) => this.#ended(executionId),
-      cancel: async (executionId) => {
-        await engine.control.cancel(executionId, { by: 'reeve', reason: 'its parent has ended badly' });
-      },
+      cancel: (executionId) => cancelChild(engine, executionId),
     });
     engine.recovery.start();
     return this.#workers.start(served);

@@ -39,10 +39,8 @@ export async function advanceSteps(
         const room = { position: row.position, count: row.arrived };
         moved.push(...(await startWaitingMembers(connection, executionId, room)));
       }
-      for (const step of moved) {
-        if (step.state === 'ready') ready.push({ executionId, ...pickReady(step) });
-        if (step.state === 'waiting') waiting.push(step.position);
-      }
+      ready.push(...readyOf(executionId, moved));
+      waiting.push(...waitingOf(moved));
       if (row.kind !== 'join' || row.state !== 'succeeded') continue;
       if (row.release !== null) released.push(row.release);
       if (row.next.length === 0) ended = true;
@@ -61,15 +59,18 @@ export async function fillGroups(connection: Connection, executionId: string): P
   const ready: ReadyStep[] = [];
   for (const room of await listGroupRoom(connection, executionId)) {
     const started = await startWaitingMembers(connection, executionId, room);
-    ready.push(
-      ...started.filter((step) => step.state === 'ready').map((step) => ({ executionId, ...pickReady(step) })),
-    );
-    const waiting = started.filter((step) => step.state === 'waiting').map((step) => step.position);
-    await requestPermits(connection, executionId, waiting);
+    ready.push(...readyOf(executionId, started));
+    await requestPermits(connection, executionId, waitingOf(started));
   }
   return ready;
 }
 
-function pickReady(row: AdvancedRow): Omit<ReadyStep, 'executionId'> {
-  return { position: row.position, delivery: row.delivery, queue: row.queue, priority: row.priority };
+function readyOf(executionId: string, rows: readonly AdvancedRow[]): ReadyStep[] {
+  return rows
+    .filter((row) => row.state === 'ready')
+    .map(({ position, delivery, queue, priority }) => ({ executionId, position, delivery, queue, priority }));
+}
+
+function waitingOf(rows: readonly AdvancedRow[]): number[] {
+  return rows.filter((row) => row.state === 'waiting').map((row) => row.position);
 }

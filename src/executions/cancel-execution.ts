@@ -55,7 +55,7 @@ export async function cancelWithin(
   const execution = await lockForOperator(connection, executionId);
   const holds = await checkLines(connection, executionId, locked);
   await options.check?.();
-  const { state, resourceType, resourceId } = execution;
+  const { state, resourceType, resourceId, hasRules } = execution;
   if (isEnded(state) || state === 'canceling') return { state };
   const resources = await listExecutionResources(connection, executionId);
   await writes.lock(connection, inLockOrder([...resources, ...holds]));
@@ -67,7 +67,7 @@ export async function cancelWithin(
   await handOn(connection, writes, executionId, { which: 'waiting', locked });
   if ((await countRunningSteps(connection, executionId)) > 0) return { state: 'canceling' };
   const step = { executionId, position: null, resourceType, resourceId };
-  await endCanceled({ connection, writes, step, resources }, error);
+  await endCanceled({ connection, writes, step, resources, hasRules }, error);
   await handOn(connection, writes, executionId, { which: 'all', locked });
   return { state: 'canceled' };
 }

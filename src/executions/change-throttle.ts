@@ -1,11 +1,9 @@
 import { ReeveError } from '../core/errors.ts';
 import type { LedgerPool } from './ledger-pool.ts';
 import { storedWord, type OperatorOptions } from './operator.ts';
-import { admit } from './permits.ts';
+import { admit, lockKeys } from './permits.ts';
 import type { ResourceWrites } from './resource-writes.ts';
 import { insertEvent } from './sql/insert-event.ts';
-import { listKeysWithHeads } from './sql/list-lines-of.ts';
-import { lockThrottles } from './sql/lock-throttles.ts';
 import { overrideThrottle } from './sql/override-throttle.ts';
 
 /**
@@ -23,8 +21,7 @@ export async function changeThrottle(
   const by = storedWord(options.by);
   const reason = storedWord(options.reason);
   await pool.transaction(async (connection) => {
-    const locked = await listKeysWithHeads(connection, [key]);
-    await lockThrottles(connection, locked);
+    const locked = await lockKeys(connection, [key]);
     if (!(await overrideThrottle(connection, { ...change, by, reason }))) {
       throw new ReeveError('THROTTLE_UNKNOWN', `there is no throttle of the key "${key}"`, { details: { key } });
     }

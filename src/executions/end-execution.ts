@@ -19,6 +19,7 @@ export interface Ending {
   readonly writes: ResourceWrites;
   readonly step: EndingStep;
   readonly resources: readonly OwnedResource[];
+  readonly hasRules: boolean;
 }
 
 /** What the end needs of the step that led to it; an operator's word may end an execution at no step at all. */
@@ -116,10 +117,11 @@ async function failResource(
 
 /** Each resource that a rule names moves if its state fits and nobody else owns it. */
 async function applyRules(
-  { connection, writes, step }: Ending,
+  { connection, writes, step, hasRules }: Ending,
   end: ResourceRule['end'],
   error: StoredError | null,
 ): Promise<void> {
+  if (!hasRules) return;
   const { executionId } = step;
   for (const rule of await listRules(connection, executionId, end)) {
     const change = { executionId, owner: 'any', ownerAfter: 'none', transition: rule.transition, error } as const;

@@ -109,6 +109,7 @@ class Completion {
   readonly #expiredOnly: boolean;
   /** The lines that this transaction has locked. */
   #locked: readonly string[] = [];
+  #hasRules = false;
 
   constructor(connection: Connection, writes: ResourceWrites, params: FinishParams) {
     this.#connection = connection;
@@ -119,11 +120,11 @@ class Completion {
 
   async run(asked: StepOutcome, mode: 'share' | 'update'): Promise<FinishAnswer> {
     const { permits } = this.#step.effects;
-    const { release } = this.#step.effects;
-    const movesLines = permits !== undefined && (mode === 'update' || permits === 'releases' || release !== undefined);
+    const movesLines = permits !== undefined && (mode === 'update' || permits === 'releases');
     if (movesLines) this.#locked = await lockLines(this.#connection, this.#step.executionId);
     const execution = await lockExecution(this.#connection, this.#step.executionId, mode);
     if (execution === undefined) throw new Stale();
+    this.#hasRules = execution.hasRules;
     const holds = movesLines ? await checkLines(this.#connection, this.#step.executionId, this.#locked) : [];
     const failing = execution.state === 'failing' || execution.state === 'canceling';
     if (mode === 'share' && failing) throw new NeedsExclusiveLock();
@@ -292,7 +293,8 @@ class Completion {
   }
 
   #ending(resources: readonly OwnedResource[]): Ending {
-    return { connection: this.#connection, writes: this.#writes, step: this.#step, resources };
+    const hasRules = this.#hasRules;
+    return { connection: this.#connection, writes: this.#writes, step: this.#step, resources, hasRules };
   }
 }
 

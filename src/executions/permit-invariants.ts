@@ -1,4 +1,5 @@
 import type { Check } from './invariant-check.ts';
+import { inScope } from './sql/in-scope.ts';
 
 /** I3: what is counted is held, what is held or waited for is alive, and nobody waits for nothing. */
 export const permitChecks: readonly Check[] = [
@@ -32,7 +33,6 @@ export const permitChecks: readonly Check[] = [
     sql: (s) => `SELECT w.execution_id, w.position FROM ${s}.step w
       WHERE w.state = 'waiting' AND w.waiting_for IN ('permit', 'hold') AND NOT EXISTS (
         SELECT 1 FROM ${s}.permit p WHERE p.execution_id = w.execution_id AND NOT p.held
-          AND (w.position BETWEEN p.position AND p.last_position
-            OR w.expanded_by BETWEEN p.position AND p.last_position))`,
+          AND ${inScope('w', 'p')})`,
   },
 ];

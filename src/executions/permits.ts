@@ -35,7 +35,12 @@ const admittedAtOnce = 100;
 export async function lockLines(connection: Connection, executionId: string): Promise<string[]> {
   const mine = await listPermitKeys(connection, executionId);
   if (mine.length === 0) return [];
-  const keys = await listKeysWithHeads(connection, mine);
+  return lockKeys(connection, mine);
+}
+
+/** Locks the lines of keys, and all lines of whoever stands first in them; answers what is locked. */
+export async function lockKeys(connection: Connection, wanted: readonly string[]): Promise<string[]> {
+  const keys = await listKeysWithHeads(connection, wanted);
   await lockThrottles(connection, keys);
   return keys;
 }
@@ -93,11 +98,9 @@ export async function admitWaiting(
   const ready: ReadyStep[] = [];
   const failures: unknown[] = [];
   for (const key of keys) {
-    const admitted = pool.transaction(async (connection) => {
-      const locked = await listKeysWithHeads(connection, [key]);
-      await lockThrottles(connection, locked);
-      return admit(connection, writes, locked);
-    });
+    const admitted = pool.transaction(async (connection) =>
+      admit(connection, writes, await lockKeys(connection, [key])),
+    );
     await admitted.then(
       (steps) => ready.push(...steps),
       (error: unknown) => failures.push(error),

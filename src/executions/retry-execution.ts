@@ -94,9 +94,9 @@ async function reopen(connection: Connection, writes: ResourceWrites, reopened: 
   const ended = goOn.length > 0 && (await advanceSteps(connection, executionId, goOn)).ended;
   await fillGroups(connection, executionId);
   if (!ended) return { state: 'running' };
-  const { resourceType, resourceId } = execution;
+  const { resourceType, resourceId, hasRules } = execution;
   const step = { executionId, position: null, resourceType, resourceId };
-  return { state: await endSucceeded({ connection, writes, step, resources }) };
+  return { state: await endSucceeded({ connection, writes, step, resources, hasRules }) };
 }
 
 async function refuseRival(connection: Connection, executionId: string, execution: LockedExecution): Promise<void> {

@@ -27,10 +27,10 @@ export async function settleExecution(pool: LedgerPool, writes: ResourceWrites, 
     await endChildSteps(connection, executionId, left);
     await endOpenSteps(connection, executionId, left);
     if ((await countRunningSteps(connection, executionId)) > 0) return false;
-    const { resourceType, resourceId } = execution;
+    const { resourceType, resourceId, hasRules } = execution;
     const step = { executionId, position: null, resourceType, resourceId };
     const error = execution.error as unknown as StoredError;
-    const ending = { connection, writes, step, resources };
+    const ending = { connection, writes, step, resources, hasRules };
     await (execution.state === 'failing' ? endFailed(ending, error) : endCanceled(ending, error));
     await handOn(connection, writes, executionId, { which: 'all', locked });
     return true;

@@ -7,13 +7,15 @@ import type { StepHandler } from './step-handler.ts';
 /** How long a gate is left to workers of the build that made its plan, before it is looked at again. */
 const otherBuildDelayMs = 1_000;
 
+/** For steps whose meaning stands in their place and effects, and is written by their completion. */
+const nothing: StepHandler = async () => ({ kind: 'succeeded', result: null });
+
 /** The tasks that Reeve brings: what `call`, `poll`, `transition`, `deletion` and the end of a plan are made of. */
 export const families: ReadonlyMap<string, StepHandler> = new Map<string, StepHandler>([
   ['reeve.call', async (run) => ({ kind: 'succeeded', result: await callBackend(run) })],
   ['reeve.callIndependent', async (run) => ({ kind: 'succeeded', result: await callBackend(run, true) })],
   ['reeve.poll', pollHandler],
-  /** What it does stands in the effects of the step and is written by its completion. */
-  ['reeve.effects', async () => ({ kind: 'succeeded', result: null })],
+  ['reeve.effects', nothing],
   [
     'reeve.gate',
     async (run) => {
@@ -52,6 +54,6 @@ export const families: ReadonlyMap<string, StepHandler> = new Map<string, StepHa
       );
     },
   ],
-  ['reeve.release', async () => ({ kind: 'succeeded', result: null })],
-  ['reeve.join', async () => ({ kind: 'succeeded', result: null })],
+  ['reeve.release', nothing],
+  ['reeve.join', nothing],
 ]);

@@ -90,7 +90,7 @@ export class PlanBuilder {
     this.#levels = [...(subject.after?.levels ?? [])];
   }
 
-  /** The last step alone, for what stands right behind it. */
+  /** How many steps were written, without the end that {@link finish} adds. */
   countSteps(): number {
     return this.#graph.size;
   }

@@ -1,6 +1,6 @@
 import type { StepDraft } from '../executions/step-plan.ts';
 
-/** Which steps may end a scope: those from which its last step is reached through joins alone. */
+/** Which steps may end a scope: its last one, and those from which that is reached through joins alone. */
 export function markScopeEnds(steps: readonly StepDraft[], mayGrow: boolean): readonly StepDraft[] {
   const hasScopes = steps.some((step) => step.effects.acquire !== undefined);
   if (!hasScopes && !mayGrow) return steps;
@@ -18,7 +18,7 @@ export function markScopeEnds(steps: readonly StepDraft[], mayGrow: boolean): re
   };
   return steps.map((step) => {
     const joins = step.effects.gate === undefined ? step.next : [...step.next, step.effects.gate.join];
-    const permits = joins.some(reachesEnd) ? 'releases' : 'none';
+    const permits = step.effects.release !== undefined || joins.some(reachesEnd) ? 'releases' : 'none';
     return { ...step, effects: { ...step.effects, permits } };
   });
 }

@@ -15,9 +15,9 @@ import { CommitNudge } from '../reeve-commit-nudge.ts';
 import { makeEngine, type Engine } from '../reeve-engine.ts';
 import type { Execute } from '../reeve-execute.ts';
 import type { ReeveOptions } from '../reeve-options.ts';
-import { runnerParts } from '../reeve-runner.ts';
+import { localRunner } from '../reeve-runner.ts';
 import { defineReeve, type Reeve } from '../reeve.ts';
-import { LocalRunner } from '../workers/local-runner.ts';
+import type { LocalRunner } from '../workers/local-runner.ts';
 import { explainFailure } from './explain-failure.ts';
 import { FakeBackends, type BackendProbe } from './fake-backends.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -62,7 +62,6 @@ export class TestReeve implements AsyncDisposable {
   };
 
   private constructor(reeve: Reeve, engine: Engine, backends: FakeBackends, logger: Logger) {
-    const { timing } = reeve.options;
     this.reeve = reeve;
     this.#engine = engine;
     this.#backends = backends;
@@ -71,15 +70,7 @@ export class TestReeve implements AsyncDisposable {
       advance: (duration) => this.#advance(durationMs(duration, 'advance')),
       now: () => this.#clock.now(),
     };
-    this.#runner = new LocalRunner({
-      ...runnerParts(engine, { ...reeve.options, resources: backends.resources }),
-      logger,
-      leaseMs: timing.leaseMs,
-      cancelGraceMs: timing.cancelGraceMs,
-      maxCrashes: timing.maxCrashes,
-      cancel: async (id) => {
-        await engine.control.cancel(id, { by: 'reeve', reason: 'its parent has ended badly' });
-      },
+    this.#runner = localRunner(engine, reeve.options, logger, {
       beforeCompletion: () => {
         if (this.#crash !== 'after-run') return;
         this.#crash = undefined;

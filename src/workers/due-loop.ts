@@ -14,33 +14,16 @@ export interface DueLoopOptions {
 const batchSize = 500;
 
 /** Makes delayed steps ready when their time has come: countdowns, retries, polls. Wakes for the next due time. */
-export class DueLoop {
-  readonly #loop: Loop;
-
-  constructor(options: DueLoopOptions) {
-    this.#loop = new Loop({
-      name: 'due',
-      logger: options.logger,
-      intervalMs: options.intervalMs,
-      round: async () => {
-        const { count, nextDueMs } = await readyDue(options.pool, batchSize);
-        if (count > 0) options.nudge();
-        if (count === batchSize) return 0;
-        return nextDueMs === null ? undefined : Math.max(nextDueMs + 1, 10);
-      },
-    });
-  }
-
-  start(): void {
-    this.#loop.start();
-  }
-
-  /** Called when this process has delayed a step: its time may come before the next look. */
-  wake(): void {
-    this.#loop.wake();
-  }
-
-  async stop(): Promise<void> {
-    await this.#loop.stop();
-  }
+export function dueLoop({ pool, logger, intervalMs, nudge }: DueLoopOptions): Loop {
+  return new Loop({
+    name: 'due',
+    logger,
+    intervalMs,
+    round: async () => {
+      const { count, nextDueMs } = await readyDue(pool, batchSize);
+      if (count > 0) nudge();
+      if (count === batchSize) return 0;
+      return nextDueMs === null ? undefined : Math.max(nextDueMs + 1, 10);
+    },
+  });
 }

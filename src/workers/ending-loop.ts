@@ -21,37 +21,21 @@ const batchSize = 100;
  * Brings executions that fail or are canceled to their end: cancels their children, and ends them after the last child.
  * Woken where this process has seen such an end; what a crashed process has left is found by the interval.
  */
-export class EndingLoop {
-  readonly #loop: Loop;
-
-  constructor({ pool, writes, logger, intervalMs, cancel, onEnded }: EndingLoopOptions) {
-    this.#loop = new Loop({
-      name: 'ending',
-      logger,
-      intervalMs,
-      round: async () => {
-        const orphans = await listOrphans(pool, batchSize);
-        await each(orphans, cancel);
-        const ended = await listEnded(pool, batchSize);
-        await each(ended, async (id) => {
-          if (await settleExecution(pool, writes, id)) onEnded(id);
-        });
-        return orphans.length + ended.length > 0 ? 0 : undefined;
-      },
-    });
-  }
-
-  start(): void {
-    this.#loop.start();
-  }
-
-  wake(): void {
-    this.#loop.wake();
-  }
-
-  async stop(): Promise<void> {
-    await this.#loop.stop();
-  }
+export function endingLoop({ pool, writes, logger, intervalMs, cancel, onEnded }: EndingLoopOptions): Loop {
+  return new Loop({
+    name: 'ending',
+    logger,
+    intervalMs,
+    round: async () => {
+      const orphans = await listOrphans(pool, batchSize);
+      await each(orphans, cancel);
+      const ended = await listEnded(pool, batchSize);
+      await each(ended, async (id) => {
+        if (await settleExecution(pool, writes, id)) onEnded(id);
+      });
+      return orphans.length + ended.length > 0 ? 0 : undefined;
+    },
+  });
 }
 
 /** One that cannot be ended keeps no other from its end; the first failure is thrown when all have had their turn. */

@@ -1,5 +1,4 @@
 import { describe, expect, it } from '@jest/globals';
-import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import {
   defineActionExecutor,
@@ -7,38 +6,12 @@ import {
   defineExecutor,
   defineTask,
   defineThrottle,
-  type ReeveOptions,
 } from '../../src/index.ts';
-import { createTestReeve, type TestReeve } from '../../src/testing/index.ts';
-import { makeBundle, makeDatabase } from '../support/bundle.ts';
+import { makeBundle } from '../support/bundle.ts';
 import { eventually } from '../support/eventually.ts';
+import { newVolume, withKit } from '../support/kit.ts';
 import { ended, volumeIn } from '../support/start.ts';
-import { InstanceSchema, Outside, testResources, Volume } from '../support/volume.ts';
-
-async function withKit(
-  options: Omit<ReeveOptions, 'dataSource'>,
-  use: (kit: TestReeve, dataSource: DataSource) => Promise<void>,
-): Promise<void> {
-  const database = await makeDatabase();
-  const entities = [Volume, InstanceSchema];
-  const dataSource = new DataSource({
-    type: 'postgres',
-    url: database.url,
-    entities,
-    synchronize: true,
-    installExtensions: false,
-  });
-  try {
-    await using kit = await createTestReeve({ dataSource, ...options });
-    await use(kit, dataSource);
-  } finally {
-    if (dataSource.isInitialized) await dataSource.destroy();
-    await database.drop();
-  }
-}
-
-const newVolume = (dataSource: DataSource, state = 'ok'): Promise<Volume> =>
-  dataSource.manager.save(Volume, { name: 'data', state } as Volume);
+import { Outside, testResources } from '../support/volume.ts';
 
 const { volume } = testResources(new Outside());
 const two = defineThrottle({ name: 'two', limit: 2 });

@@ -1,42 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
-import { DataSource } from 'typeorm';
 import {
   defineActionExecutor,
   defineBackgroundTask,
   defineCreateExecutor,
   defineSchedule,
   defineThrottle,
-  type ReeveOptions,
 } from '../../src/index.ts';
-import { createTestReeve, type TestReeve } from '../../src/testing/index.ts';
-import { makeBundle, makeDatabase } from '../support/bundle.ts';
+import { makeBundle } from '../support/bundle.ts';
+import { newVolume, withKit } from '../support/kit.ts';
 import { volumeIn } from '../support/start.ts';
 import { InstanceSchema, Outside, testResources, Volume } from '../support/volume.ts';
-
-async function withKit(
-  options: Omit<ReeveOptions, 'dataSource'>,
-  use: (kit: TestReeve, dataSource: DataSource) => Promise<void>,
-): Promise<void> {
-  const database = await makeDatabase();
-  const entities = [Volume, InstanceSchema];
-  const dataSource = new DataSource({
-    type: 'postgres',
-    url: database.url,
-    entities,
-    synchronize: true,
-    installExtensions: false,
-  });
-  try {
-    await using kit = await createTestReeve({ dataSource, ...options });
-    await use(kit, dataSource);
-  } finally {
-    if (dataSource.isInitialized) await dataSource.destroy();
-    await database.drop();
-  }
-}
-
-const newVolume = (dataSource: DataSource, state: string, name = 'data'): Promise<Volume> =>
-  dataSource.manager.save(Volume, { name, state } as Volume);
 
 describe('the test kit', () => {
   it('runs nothing by itself, one step at a time when it is told to, and says what it did', async () => {

@@ -1,4 +1,4 @@
-import { DataSource } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import {
   cloudEntities,
   TenantSchema,
@@ -10,24 +10,17 @@ import type { Instance, Project, Tenant, Volume } from '../../examples/cloud/ent
 import { Cloud } from '../../examples/cloud/cloud.ts';
 import { cloudApp } from '../../examples/cloud/executors.ts';
 import { places } from '../../examples/cloud/places.ts';
-import { createTestReeve, type TestReeve } from '../../src/testing/index.ts';
-import { makeDatabase } from './bundle.ts';
+import type { TestReeve } from '../../src/testing/index.ts';
+import { withKit } from './kit.ts';
 
 /** The cloud example on a database of its own, driven by the test kit. */
 export async function withCloud(use: (kit: TestReeve, dataSource: DataSource) => Promise<void>): Promise<void> {
-  const database = await makeDatabase();
-  const options = { type: 'postgres', url: database.url, synchronize: true, installExtensions: false } as const;
-  const dataSource = new DataSource({ ...options, entities: cloudEntities });
   places.cloud = new Cloud();
   places.cloud.latencyMs = 0;
-  places.dataSource = dataSource;
-  try {
-    await using kit = await createTestReeve({ dataSource, ...cloudApp });
+  await withKit({ ...cloudApp, entities: cloudEntities }, async (kit, dataSource) => {
+    places.dataSource = dataSource;
     await use(kit, dataSource);
-  } finally {
-    if (dataSource.isInitialized) await dataSource.destroy();
-    await database.drop();
-  }
+  });
 }
 
 export async function newProject(dataSource: DataSource, name = 'project'): Promise<Project> {

@@ -1,5 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { checkedSchema } from '../ledger-pool.ts';
+import { inLedgerSchema } from './in-ledger-schema.ts';
 
 /**
  * The world that verbs live in: objects with ordered parents and a closure table, properties, verbs, access rules,
@@ -10,15 +10,11 @@ export class Ledger1763949600000 implements MigrationInterface {
   name = 'Ledger1763949600000';
 
   async up(runner: QueryRunner): Promise<void> {
-    await runner.query(`SET LOCAL search_path = ${schemaOf(runner)}`);
-    for (const statement of upward) await runner.query(statement);
-    await runner.query('RESET search_path');
+    await inLedgerSchema(runner, upward);
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    await runner.query(`SET LOCAL search_path = ${schemaOf(runner)}`);
-    for (const statement of downward) await runner.query(statement);
-    await runner.query('RESET search_path');
+    await inLedgerSchema(runner, downward);
   }
 }
 
@@ -131,9 +127,3 @@ const downward = [
   `DROP TABLE moo_flood, moo_message, moo_player, moo_access, moo_verb_name, moo_verb, moo_property, moo_alias,
     moo_ancestor, moo_parent, moo_object`,
 ];
-
-function schemaOf(runner: QueryRunner): string {
-  const { options } = runner.dataSource;
-  const schema = 'schema' in options ? options.schema : undefined;
-  return checkedSchema(schema ?? 'reeve');
-}

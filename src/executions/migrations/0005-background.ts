@@ -1,5 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { checkedSchema } from '../ledger-pool.ts';
+import { inLedgerSchema } from './in-ledger-schema.ts';
 
 /**
  * What background work needs: the one more run of a background task that was asked for while one was alive, the marks
@@ -9,11 +9,11 @@ export class Ledger1764100000000 implements MigrationInterface {
   name = 'Ledger1764100000000';
 
   async up(runner: QueryRunner): Promise<void> {
-    await inSchema(runner, upward);
+    await inLedgerSchema(runner, upward);
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    await inSchema(runner, downward);
+    await inLedgerSchema(runner, downward);
   }
 }
 
@@ -55,11 +55,3 @@ const downward = [
   `DROP TABLE resource_mark`,
   `DROP TABLE remembered_run`,
 ];
-
-async function inSchema(runner: QueryRunner, statements: readonly string[]): Promise<void> {
-  const { options } = runner.dataSource;
-  const schema = checkedSchema(('schema' in options ? options.schema : undefined) ?? 'reeve');
-  await runner.query(`SET LOCAL search_path = ${schema}`);
-  for (const statement of statements) await runner.query(statement);
-  await runner.query('RESET search_path');
-}

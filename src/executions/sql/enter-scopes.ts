@@ -1,4 +1,5 @@
 import type { Connection } from '../connection.ts';
+import { inScope } from './in-scope.ts';
 
 /**
  * Lets an execution into scopes whose permits it holds: their first steps succeed. Answers what comes next: their
@@ -18,8 +19,7 @@ export async function enterScopes(
          AND (s.position = ANY ($2) OR (
            NOT EXISTS (SELECT 1 FROM ${schema}.permit AS o WHERE o.execution_id = $1 AND o.position = s.position)
            AND EXISTS (SELECT 1 FROM ${schema}.permit AS o WHERE o.execution_id = $1 AND o.position = ANY ($2)
-             AND (s.position BETWEEN o.position AND o.last_position
-               OR s.expanded_by BETWEEN o.position AND o.last_position))))
+             AND ${inScope('s', 'o')})))
        ORDER BY s.position FOR UPDATE OF s)
      UPDATE ${schema}.step AS s
      SET state = CASE WHEN entered.first THEN 'succeeded' ELSE 'pending' END, waiting_for = NULL,

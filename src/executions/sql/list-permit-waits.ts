@@ -1,4 +1,5 @@
 import type { Connection } from '../connection.ts';
+import { liveOverride } from './throttle-limit.ts';
 
 /** One permit that a step waits for. */
 export interface PermitWait {
@@ -22,8 +23,7 @@ export async function listPermitWaits(
   const { schema } = connection;
   const { rows } = await connection.query<PermitWait>(
     `SELECT p.key, p.requested_at AS "requestedAt", coalesce(t.held, 0) AS held,
-       CASE WHEN t.max_held_override IS NOT NULL AND coalesce(t.override_until > ${schema}.clock(), true)
-         THEN t.max_held_override ELSE coalesce(t.max_held, p.max_held) END AS "limit",
+       coalesce(${liveOverride(schema)}, t.max_held, p.max_held) AS "limit",
        (SELECT count(*)::integer FROM ${schema}.permit AS o
          WHERE o.key = p.key AND NOT o.held AND NOT o.shared AND o.place < p.place) AS ahead,
        coalesce((SELECT jsonb_agg(h) FROM (SELECT e.id AS "executionId", e.executor FROM ${schema}.permit AS o

@@ -1,4 +1,5 @@
 import type { Connection } from '../connection.ts';
+import { inScope } from './in-scope.ts';
 
 export interface PermitAround {
   readonly executionId: string;
@@ -21,7 +22,7 @@ export async function listPermitsAround(
      SELECT DISTINCT p.execution_id AS "executionId", p.key, p.level FROM around AS a
      JOIN ${schema}.step AS t ON t.execution_id = a.id AND t.position = a.position
      JOIN ${schema}.permit AS p ON p.execution_id = a.id AND p.held
-       AND (t.position BETWEEN p.position AND p.last_position OR t.expanded_by BETWEEN p.position AND p.last_position)`,
+       AND ${inScope('t', 'p')}`,
     [step.executionId, step.position],
   );
   return rows;

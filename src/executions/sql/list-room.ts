@@ -1,4 +1,5 @@
 import type { Connection } from '../connection.ts';
+import { liveOverride } from './throttle-limit.ts';
 
 export interface Room {
   /** How many more may be admitted; negative after the limit was lowered. */
@@ -22,9 +23,8 @@ export async function listRoom(connection: Connection, keys: readonly string[]):
     [keys],
   );
   const { rows } = await connection.query<Room & { readonly key: string }>(
-    `SELECT key, CASE WHEN max_held_override IS NOT NULL AND coalesce(override_until > ${schema}.clock(), true)
-       THEN max_held_override ELSE max_held END - held AS room, held
-     FROM ${schema}.throttle WHERE key = ANY ($1)`,
+    `SELECT t.key, coalesce(${liveOverride(schema)}, t.max_held) - t.held AS room, t.held
+     FROM ${schema}.throttle AS t WHERE t.key = ANY ($1)`,
     [keys],
   );
   return new Map(rows.map(({ key, room, held }) => [key, { room, held }]));

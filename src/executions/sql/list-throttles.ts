@@ -1,4 +1,5 @@
 import type { Connection } from '../connection.ts';
+import { liveOverride } from './throttle-limit.ts';
 
 export interface ThrottleView {
   readonly key: string;
@@ -31,8 +32,7 @@ export async function listThrottles(connection: Connection, key: string | null):
     `SELECT t.key, t.name, t.level, t.held, live.override AS override_limit, t.override_until, t.override_by, t.override_reason,
        coalesce(live.override, t.max_held) AS "limit",
        (SELECT count(*)::integer FROM ${schema}.permit AS p WHERE p.key = t.key AND NOT p.held AND NOT p.shared) AS waiting
-     FROM ${schema}.throttle AS t CROSS JOIN LATERAL (SELECT CASE
-       WHEN coalesce(t.override_until > ${schema}.clock(), true) THEN t.max_held_override END AS override) AS live
+     FROM ${schema}.throttle AS t CROSS JOIN LATERAL (SELECT ${liveOverride(schema)} AS override) AS live
      WHERE ($1::text IS NULL AND t.name <> 'hold') OR t.key = $1 ORDER BY t.key`,
     [key],
   );

@@ -1,4 +1,5 @@
 import type { Connection } from '../connection.ts';
+import { liveOverride } from './throttle-limit.ts';
 
 /**
  * The keys at which somebody waits and could be admitted: there is room, or nobody has asked before. Jumps from key to
@@ -16,10 +17,8 @@ export async function listWaitingKeys(
        SELECT (SELECT p.key FROM ${schema}.permit AS p WHERE NOT p.held AND NOT p.shared AND p.key > line.key
          ORDER BY p.key LIMIT 1) FROM line WHERE line.key IS NOT NULL)
      SELECT line.key FROM line LEFT JOIN ${schema}.throttle AS t USING (key)
-     WHERE line.key IS NOT NULL AND (t.key IS NULL OR t.held < CASE
-       WHEN t.max_held_override IS NOT NULL AND coalesce(t.override_until > ${schema}.clock(), true)
-       THEN t.max_held_override ELSE greatest(t.max_held, (SELECT p.max_held FROM ${schema}.permit AS p
-         WHERE p.key = line.key AND NOT p.held AND NOT p.shared ORDER BY p.place DESC LIMIT 1)) END)
+     WHERE line.key IS NOT NULL AND (t.key IS NULL OR t.held < coalesce(${liveOverride(schema)}, greatest(t.max_held, (SELECT p.max_held
+       FROM ${schema}.permit AS p WHERE p.key = line.key AND NOT p.held AND NOT p.shared ORDER BY p.place DESC LIMIT 1))))
      UNION
      SELECT DISTINCT key FROM ${schema}.permit WHERE NOT held AND shared AND key > $2
      ORDER BY key LIMIT $1`,

@@ -11,6 +11,8 @@ export interface LockedExecution {
   readonly uniqueKey: string | null;
   readonly exclusive: boolean;
   readonly priority: number;
+  /** Whether its end has rules for other resources. */
+  readonly hasRules: boolean;
 }
 
 /**
@@ -24,7 +26,8 @@ export async function lockExecution(
 ): Promise<LockedExecution | undefined> {
   const { rows } = await connection.query<LockedExecution>(
     `SELECT state, error, executor, resource_type AS "resourceType", resource_id AS "resourceId",
-       unique_key AS "uniqueKey", exclusive, priority
+       unique_key AS "uniqueKey", exclusive, priority,
+       EXISTS (SELECT 1 FROM ${connection.schema}.execution_rule AS r WHERE r.execution_id = $1) AS "hasRules"
      FROM ${connection.schema}.execution WHERE id = $1 FOR ${mode === 'share' ? 'SHARE' : 'UPDATE'}`,
     [executionId],
   );

@@ -1,4 +1,5 @@
 import type { Connection } from '../connection.ts';
+import { inScope } from './in-scope.ts';
 
 /**
  * Puts steps that wait for permits in line, each with the next place in all of its lines. Takes no throttle's lock. A
@@ -26,7 +27,7 @@ export async function requestPermits(
        SELECT DISTINCT p.key FROM ancestor AS a
        JOIN ${schema}.step AS t ON t.execution_id = a.id AND t.position = a.position
        JOIN ${schema}.permit AS p ON p.execution_id = a.id AND p.held
-         AND (t.position BETWEEN p.position AND p.last_position OR t.expanded_by BETWEEN p.position AND p.last_position)),
+         AND ${inScope('t', 'p')}),
      wanted AS MATERIALIZED (
        SELECT s.position, s.effects -> 'acquire' AS acquire ${unit === 'apart' ? `, ${place} AS place` : ''}
        FROM (SELECT position, effects FROM ${schema}.step
