@@ -30,7 +30,7 @@ const neverHere = ['support', 'browser', 'chaos'];
 /** `fast` needs no server; every other folder of test/ runs in `servers`, with PostgreSQL and the Redis lane. */
 export default {
   maxWorkers: 2,
-  testTimeout: 60_000,
+  testTimeout: 120_000,
   projects: [
     {
       ...common,

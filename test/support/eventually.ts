@@ -12,7 +12,7 @@ export interface EventuallyOptions {
  */
 export async function eventually<T>(
   assertion: () => T | Promise<T>,
-  { timeoutMs = 10_000, pauseMs = 25 }: EventuallyOptions = {},
+  { timeoutMs = 30_000, pauseMs = 25 }: EventuallyOptions = {},
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   for (let tries = 1; ; tries += 1) {

@@ -25,7 +25,7 @@ export class TestSignal<T = void> {
     else waiter(value);
   }
 
-  async wait(timeoutMs = 10_000): Promise<T> {
+  async wait(timeoutMs = 30_000): Promise<T> {
     const [first] = this.#fired.splice(0, 1).map((value) => ({ value }));
     if (first !== undefined) return first.value;
     const { promise, resolve } = Promise.withResolvers<T>();
