@@ -4,6 +4,7 @@ import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { ReeveError } from '../core/errors.ts';
 import type { Logger } from '../core/logging.ts';
 import type { Connection, Rows } from './connection.ts';
+import { isStalePlan, prepared } from './prepared-statement.ts';
 import { isConflictError, isConnectionError } from './sql-state.ts';
 
 const maxTries = 10;
@@ -37,8 +38,15 @@ export class LedgerPool implements Connection {
   }
 
   async query<Row extends object>(text: string, params: readonly unknown[] = []): Promise<Rows<Row>> {
-    const result = await this.#pool.query<Row>(text, [...params]);
-    return { rows: result.rows, count: result.rowCount ?? 0 };
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const result = await this.#pool.query<Row>(prepared(text, params));
+        return { rows: result.rows, count: result.rowCount ?? 0 };
+      } catch (error) {
+        // The pool has closed that connection.
+        if (!isStalePlan(error) || attempt >= maxTries) throw error;
+      }
+    }
   }
 
   async transaction<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
@@ -46,7 +54,7 @@ export class LedgerPool implements Connection {
       try {
         return await this.#once(work);
       } catch (error) {
-        if (!isConflictError(error) || attempt >= maxTries) throw error;
+        if (!(isConflictError(error) || isStalePlan(error)) || attempt >= maxTries) throw error;
         await new Promise((resolve) => setTimeout(resolve, Math.random() * 20 * attempt));
       }
     }
@@ -92,7 +100,7 @@ function clientConnection(client: PoolClient, schema: string): Connection {
   return {
     schema,
     async query<Row extends object>(text: string, params: readonly unknown[] = []): Promise<Rows<Row>> {
-      const result = await client.query<Row>(text, [...params]);
+      const result = await client.query<Row>(prepared(text, params));
       return { rows: result.rows, count: result.rowCount ?? 0 };
     },
   };
@@ -108,7 +116,8 @@ async function commit(client: PoolClient): Promise<void> {
 }
 
 async function rollback(client: PoolClient, cause: unknown): Promise<Error | undefined> {
-  if (Error.isError(cause) && (isConnectionError(cause) || cause instanceof CommitUnknown)) return cause;
+  if (Error.isError(cause) && (isConnectionError(cause) || isStalePlan(cause) || cause instanceof CommitUnknown))
+    return cause;
   try {
     await client.query('ROLLBACK');
     return undefined;

@@ -1,6 +1,7 @@
 import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import type { Logger } from '../core/logging.ts';
 import type { Connection, Rows } from '../executions/connection.ts';
+import { prepared } from '../executions/prepared-statement.ts';
 import { isConnectionError } from '../executions/sql-state.ts';
 
 /** COMMIT was sent and no answer came: whoever asks must look whether the completion of the step is there. */
@@ -109,16 +110,6 @@ class OpenTransaction implements WorldTransaction {
 
 /** The statement that is under way, or the next one, fails by itself. */
 function ignoreError(): void {}
-
-const names = new Map<string, string>();
-
-/** Statements with parameters are prepared once for each connection; there are some hundred different ones. */
-function prepared(text: string, params: readonly unknown[]): { text: string; values: unknown[]; name?: string } {
-  if (params.length === 0 || names.size > 1_000) return { text, values: [...params] };
-  const name = names.get(text) ?? `w${names.size}`;
-  names.set(text, name);
-  return { text, values: [...params], name };
-}
 
 function rowsOf<Row extends object>(result: { rows: Row[]; rowCount: number | null }): Rows<Row> {
   return { rows: result.rows, count: result.rowCount ?? 0 };
