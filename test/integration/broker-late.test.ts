@@ -23,7 +23,7 @@ describe('a broker that is not ready when a worker starts', () => {
       expect(log.at('error').some((line) => line.message.startsWith('relay failed'))).toBe(true);
     });
     await migrateBroker({ connectionString: database.url }, 'reeve_broker');
-    expect(await reeve.result(executionId, { timeout: '20s' })).toMatchObject({ state: 'succeeded', result: 'done' });
+    expect(await reeve.result(executionId, { timeout: '60s' })).toMatchObject({ state: 'succeeded', result: 'done' });
     await reeve.close();
     await dataSource.destroy();
     await database.drop();
@@ -71,7 +71,7 @@ describe('a process that leaves the publishing to others', () => {
     const { executionId } = await web.execute(now);
     expect(await bundle.query('SELECT 1 FROM reeve.step WHERE published_epoch >= 0')).toEqual([]);
     await bundle.reeve.startWorker();
-    expect(await web.result(executionId, { timeout: '10s' })).toMatchObject({ state: 'succeeded', result: 'done' });
+    expect(await web.result(executionId, { timeout: '60s' })).toMatchObject({ state: 'succeeded', result: 'done' });
     expect([...log.at('warn'), ...log.at('error')]).toEqual([]);
     await web.close();
   });

@@ -82,7 +82,7 @@ describeOnBrokers('random plans', (broker) => {
     }
     let failed = 0;
     for (const { seed, run, executionId } of started) {
-      const outcome = await bundle.reeve.result(executionId, { timeout: '15s' });
+      const outcome = await bundle.reeve.result(executionId, { timeout: '60s' });
       const mine = ran.filter((line) => line.startsWith(`${run}/`)).map((line) => line.slice(run.length + 1));
       const possible = taken(partOf(seed));
       expect(new Set(mine).size).toBe(mine.length);

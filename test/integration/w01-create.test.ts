@@ -14,7 +14,7 @@ describeOnBrokers('creating', (broker) => {
       const volumeRow = await manager.save(Volume, { name: 'data' });
       return { volumeRow, ...(await bundle.reeve.in(manager).execute(createVolume, volumeRow)) };
     });
-    const outcome = await bundle.reeve.result(executionId, { timeout: '10s' });
+    const outcome = await bundle.reeve.result(executionId, { timeout: '60s' });
     expect(outcome).toMatchObject({ state: 'succeeded', error: null });
     expect(await bundle.statesOf(saved.id)).toEqual(['creation_scheduled', 'creating', 'ok']);
     expect(outside.calls).toEqual([['create', 'data', {}]]);

@@ -49,7 +49,7 @@ describeOnBrokers('a finaliser that fails', (broker) => {
     const volume = await volumeIn(bundle, 'ok', { backendId: 'vol-1' });
     await bundle.query('INSERT INTO attachment VALUES ($1)', [volume.id]);
     const { executionId } = await bundle.reeve.execute(deleteVolume, volume);
-    const outcome = await bundle.reeve.result(executionId, { timeout: '20s' });
+    const outcome = await bundle.reeve.result(executionId, { timeout: '60s' });
     expect(outcome).toMatchObject({ state: 'failed', error: { code: 'FINALISER_FAILED' } });
     const after = await readVolume(bundle, volume.id);
     expect(after).toMatchObject({ state: 'erred', executionId: null });

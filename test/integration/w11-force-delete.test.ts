@@ -4,6 +4,7 @@ import { describeOnBrokers, makeBundle } from '../support/bundle.ts';
 import { eventually } from '../support/eventually.ts';
 import { ended, readVolume, volumeIn } from '../support/start.ts';
 import { Outside, testResources } from '../support/volume.ts';
+import { withinMs } from '../support/within.ts';
 
 const refuse = (): never => {
   throw backendRejected('the volume is in use');
@@ -142,7 +143,7 @@ describeOnBrokers('separate pools', (broker) => {
     const { executionId } = await bundle.reeve.execute(rename, row);
     const committedAt = performance.now();
     await ended(bundle, executionId);
-    expect(calledAt - committedAt).toBeLessThan(200);
+    expect(calledAt - committedAt).toBeLessThan(withinMs(200));
     gate.resolve();
   });
 });

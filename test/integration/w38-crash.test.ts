@@ -4,6 +4,7 @@ import { Child } from '../support/child.ts';
 import { describeOnBrokers, makeBundle, redisUrlOf } from '../support/bundle.ts';
 import { eventually } from '../support/eventually.ts';
 import { runAlone } from '../support/alone.ts';
+import { withinMs } from '../support/within.ts';
 
 runAlone();
 
@@ -39,7 +40,7 @@ describeOnBrokers('W38 a worker is killed', (broker) => {
         expect(count(({ state }) => state === 'waiting')).toBe(3);
         expect(count(({ task }) => task === 'reeve.poll')).toBe(3);
       },
-      { timeoutMs: 20_000 },
+      { timeoutMs: 60_000 },
     );
     first.kill('SIGKILL');
     await first.exited;
@@ -48,9 +49,9 @@ describeOnBrokers('W38 a worker is killed', (broker) => {
     await second.line();
     for (const { name } of runs) await bundle.query(`INSERT INTO call (method, name) VALUES ('go on', $1)`, [name]);
     for (const { executionId } of runs) {
-      expect(await app.reeve.result(executionId, { timeout: '30s' })).toMatchObject({ state: 'succeeded' });
+      expect(await app.reeve.result(executionId, { timeout: '90s' })).toMatchObject({ state: 'succeeded' });
     }
-    expect(performance.now() - killedAt).toBeLessThan(30_000);
+    expect(performance.now() - killedAt).toBeLessThan(withinMs(30_000));
     const left = await bundle.query<{ state: string }>(`SELECT state FROM thing`);
     expect(left.map((row) => row.state)).toEqual(Array.from({ length: 10 }, () => 'ok'));
     const calls = await bundle.query<{ name: string; key: string; pids: number; fences: number; calls: number }>(

@@ -52,7 +52,7 @@ function startDemo(args: readonly string[], environment: Readonly<Record<string,
     child[name].setEncoding('utf8').on('data', (text: string) => (output[name] += text));
   }
   const ended = once(child, 'close').then(([exitCode]): Run => ({ exitCode: exitCode as number | null, ...output }));
-  return { child, output, ended: withDeadline(ended, 50_000, 'the end of the demo') };
+  return { child, output, ended: withDeadline(ended, 110_000, 'the end of the demo') };
 }
 
 function runDemo(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Run> {

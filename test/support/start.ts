@@ -19,7 +19,7 @@ export async function instanceIn(bundle: Bundle, state: string, name = 'instance
   return bundle.dataSource.manager.findOneByOrFail(InstanceSchema, { id });
 }
 
-/** The end of an execution, within ten seconds. */
+/** The end of an execution, within a minute. */
 export async function ended(bundle: Bundle, executionId: string): Promise<ExecutionOutcome> {
-  return bundle.reeve.result(executionId, { timeout: '10s' });
+  return bundle.reeve.result(executionId, { timeout: '60s' });
 }

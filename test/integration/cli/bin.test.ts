@@ -67,6 +67,6 @@ describe('bin/reeve.js on a Node that is too old', () => {
     await fixture.release(second.executionId);
     // The output is closed by the last process that has it, so this is the end of both.
     await killed.end();
-    expect(await fixture.reeve.result(second.executionId, { timeout: '10s' })).toMatchObject({ state: 'succeeded' });
+    expect(await fixture.reeve.result(second.executionId, { timeout: '60s' })).toMatchObject({ state: 'succeeded' });
   });
 });

@@ -39,7 +39,7 @@ describe('reeve executions', () => {
     await fixture.reeve.execute(hold);
     const burst = await runReeve(['worker', '-Q', 'heavy', '--burst'], options);
     await using worker = new ReeveProcess(['worker', '-Q', 'tasks'], options);
-    await fixture.reeve.result(executionId, { timeout: '20s' });
+    await fixture.reeve.result(executionId, { timeout: '60s' });
 
     const failed = await reeveJson<ExecutionView[]>(['executions', 'list', '--state', 'failed'], options);
     const byResource = ['executions', 'list', '--resource', `test.device/${device.id}`, '--executor', 'break'];
@@ -113,7 +113,7 @@ describe('reeve executions', () => {
     expect(status.workers).toEqual([expect.objectContaining({ pid: worker.pid, queues: { tasks: 7 } })]);
     expect(status.queues.find(({ name }) => name === 'tasks')).toMatchObject({ running: 1, workers: 1 });
     await fixture.release(executionId);
-    await fixture.reeve.result(executionId, { timeout: '10s' });
+    await fixture.reeve.result(executionId, { timeout: '60s' });
   });
 });
 

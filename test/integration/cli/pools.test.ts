@@ -19,7 +19,7 @@ describeOnBrokers('worker processes for single queues', (broker) => {
     for (const pool of Object.values(pools)) await pool.says(/"event":"worker.ready"/);
 
     const { executionId } = await fixture.reeve.execute(installDevice, await fixture.saveDevice());
-    const outcome = await fixture.reeve.result(executionId, { timeout: '30s' });
+    const outcome = await fixture.reeve.result(executionId, { timeout: '60s' });
     const shown = await reeveJson<Shown>(['executions', 'show', executionId], options);
 
     expect(outcome).toMatchObject({ state: 'succeeded' });

@@ -36,7 +36,7 @@ describe('a worker process', () => {
     const { exitCode } = await worker.end(2_000);
     await fixture.release(executionId);
     await using other = new ReeveProcess(['worker', '-Q', 'tasks'], options);
-    const outcome = await fixture.reeve.result(executionId, { timeout: '30s' });
+    const outcome = await fixture.reeve.result(executionId, { timeout: '60s' });
 
     expect(exitCode).toBe(1);
     expect(outcome).toMatchObject({ state: 'succeeded' });

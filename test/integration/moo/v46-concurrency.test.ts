@@ -25,7 +25,7 @@ describeOnBrokers('verb tasks beside one another', (broker) => {
       for (let n = 0; n < 8; n += 1)
         ids.push((await world.bundle.reeve.world.send(`Counter${n}`, 'count46')).executionId);
     }
-    const outcomes = await Promise.all(ids.map(async (id) => world.bundle.reeve.result(id, { timeout: '50s' })));
+    const outcomes = await Promise.all(ids.map(async (id) => world.bundle.reeve.result(id, { timeout: '60s' })));
     expect(outcomes.map(({ result }) => result)).toEqual(outcomes.map(() => ({ output: [], exitStatus: 0 })));
     expect(await world.value('$.lobby.counter')).toBe(24);
     const rows = await world.bundle.query<{ most: number }>(
