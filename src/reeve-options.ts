@@ -15,7 +15,14 @@ import { durationMs, type Duration } from './core/duration.ts';
 import { parseRetention, type Retention, type RetentionOptions } from './recovery/retention.ts';
 import { parseVerbOptions, type ResolvedVerbOptions, type VerbOptions } from './reeve-verb-options.ts';
 import { verbTasks } from './executors/verbs/verb-tasks.ts';
-import { parseTiming, type Timing, type TimingOptions } from './workers/worker-options.ts';
+import type { Continuation } from './workers/job-turn.ts';
+import {
+  parseContinuation,
+  parseTiming,
+  type ContinuationOptions,
+  type Timing,
+  type TimingOptions,
+} from './workers/worker-options.ts';
 
 export interface QueueOptions {
   /** How many steps of this queue one worker process runs at once: 1 to 1000. */
@@ -58,6 +65,16 @@ export interface ReeveOptions {
    * the relays of the others do it, up to a second later. Default `true`.
    */
   readonly publish?: boolean;
+  /**
+   * Whether claims, and plain completions, that come at the same time in a worker share a transaction. Default `true`;
+   * `false` is for comparison.
+   */
+  readonly groupCommit?: boolean;
+  /**
+   * How far a worker goes on with a chain by itself, where the next step is a plain one of the same queue, before other
+   * jobs have their turn. Default 50 steps within a second; `false`: each step is a job of its own.
+   */
+  readonly continuation?: ContinuationOptions | false;
   /** The most connections of the engine's own pool to PostgreSQL. Default 10. */
   readonly poolSize?: number;
   readonly logger?: Logger;
@@ -82,6 +99,9 @@ export interface ResolvedOptions {
   readonly lockTimeoutMs: number;
   readonly drainMs: number;
   readonly publish: boolean;
+  /** How many claims or completions share a transaction. */
+  readonly groupLimit: number;
+  readonly continuation: Continuation | null;
   readonly poolSize: number;
   readonly logger: Logger | undefined;
   readonly logLevel: LogLevel;
@@ -104,6 +124,8 @@ const knownOptions = [
   'lockTimeout',
   'drain',
   'poolSize',
+  'groupCommit',
+  'continuation',
   'publish',
   'logger',
   'logLevel',
@@ -111,6 +133,9 @@ const knownOptions = [
 
 /** PostgreSQL refuses longer ones. */
 const longestLockTimeoutMs = 2_147_483_647;
+
+/** More do not make a transaction cheaper for each. */
+const largestGroup = 200;
 
 const defaultConcurrency: Readonly<Record<string, number>> = { tasks: 10, heavy: 2, background: 5, verbs: 4 };
 
@@ -161,6 +186,8 @@ export function parseOptions(options: ReeveOptions): ResolvedOptions {
     lockTimeoutMs: Math.min(durationMs(options.lockTimeout ?? '1s', 'lockTimeout'), longestLockTimeoutMs),
     drainMs: durationMs(options.drain ?? '25s', 'drain'),
     publish: options.publish ?? true,
+    groupLimit: options.groupCommit === false ? 1 : largestGroup,
+    continuation: parseContinuation(options.continuation ?? {}),
     poolSize,
     logger: options.logger,
     logLevel: options.logLevel ?? levelFromEnvironment() ?? 'info',

@@ -10,6 +10,7 @@ import type { ClaimedStep } from './executions/claimed-step.ts';
 import { endingLoop } from './workers/ending-loop.ts';
 import { runnerParts } from './reeve-runner.ts';
 import { dueLoop } from './workers/due-loop.ts';
+import { LoneGate } from './workers/lone-gate.ts';
 import { Reaper } from './workers/reaper.ts';
 import { WorkerPool, type WorkerPoolOptions } from './workers/worker-pool.ts';
 import type { Starts } from './reeve-starts.ts';
@@ -34,7 +35,17 @@ export interface StartWorkerOptions {
 
 export interface WorkerServiceOptions extends Omit<
   WorkerPoolOptions,
-  'queues' | 'timing' | 'version' | 'limits' | 'functions' | 'children' | 'onFinished' | 'startAll'
+  | 'queues'
+  | 'timing'
+  | 'version'
+  | 'limits'
+  | 'functions'
+  | 'children'
+  | 'onFinished'
+  | 'startAll'
+  | 'groupLimit'
+  | 'continuation'
+  | 'gate'
 > {
   readonly relay: Relay;
   readonly scheduler: ExecutionScheduler;
@@ -56,6 +67,7 @@ export class WorkerService {
   readonly #reaper: Reaper;
   readonly #endings: Loop;
   readonly #reconciler: Reconciler;
+  readonly #gate = new LoneGate();
   readonly #pools = new Set<WorkerPool>();
 
   constructor(options: WorkerServiceOptions) {
@@ -101,6 +113,9 @@ export class WorkerService {
       ...runnerParts(this.#options, options),
       queues,
       timing: options.timing,
+      groupLimit: options.groupLimit,
+      continuation: options.continuation,
+      gate: this.#gate,
       version: packageVersion(),
       onFinished: (answer, step) => this.#finished(answer, step),
     });
@@ -147,7 +162,8 @@ export class WorkerService {
     if (answer.ending === true || (parentId !== null && answer.executionEnded !== undefined)) this.#endings.wake();
     if (answer.ready.length > 0 || answer.waits === true) this.#options.relay.nudge();
     if (['retry', 'again', 'crashed', 'released'].includes(answer.outcome.kind)) this.#due.wake();
-    else if (answer.ready.length === 0 && answer.executionEnded === undefined) this.#due.wake();
+    else if (answer.ready.length === 0 && answer.executionEnded === undefined && answer.dueLater !== false)
+      this.#due.wake();
     if (answer.executionEnded === undefined) return;
     this.#due.wake();
     this.#options.onEnded(executionId);

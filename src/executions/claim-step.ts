@@ -19,6 +19,8 @@ export type ClaimAnswer =
   /** Nothing to do: done already, claimed by another, of an older delivery, or its execution has ended. */
   | { readonly kind: 'stale' }
   | { readonly kind: 'paused' }
+  /** It has lost its workers before: nothing else may run in the process that takes it. */
+  | { readonly kind: 'alone' }
   /** Left for a worker that knows the task and the resources. */
   | { readonly kind: 'unknown'; readonly what: string };
 
@@ -29,9 +31,16 @@ const unknownDelayMs = 1_000;
  * the resources in the same transaction; every other claim is one statement.
  *
  * Calling it again with the same token after a lost answer is safe: it gives the step that the first call has taken.
+ *
+ * @param claim - The one statement, where it is shared with other claims. It may pass over a row that somebody holds.
  */
-export async function takeStep(pool: LedgerPool, writes: ResourceWrites, params: ClaimParams): Promise<ClaimAnswer> {
-  const step = await claimStep(pool, params, false);
+export async function takeStep(
+  pool: LedgerPool,
+  writes: ResourceWrites,
+  params: ClaimParams,
+  claim = async (): Promise<ClaimedStep | undefined> => claimStep(pool, params, false),
+): Promise<ClaimAnswer> {
+  const step = await claim();
   if (step !== undefined) return { kind: 'claimed', step };
   const found = await findClaimableStep(pool, params.executionId, params.position, params.resourceTypes);
   if (found === undefined) return { kind: 'stale' };
@@ -51,7 +60,11 @@ export async function takeStep(pool: LedgerPool, writes: ResourceWrites, params:
     await postponeStep(pool, params, unknownDelayMs);
     return { kind: 'unknown', what: unknown };
   }
-  if (!found.begins) return { kind: 'stale' };
+  if (found.crashes >= params.loneFrom) return { kind: 'alone' };
+  if (!found.begins) {
+    const late = await claimStep(pool, params, false);
+    return late === undefined ? { kind: 'stale' } : { kind: 'claimed', step: late };
+  }
   return pool.transaction((connection) => takeBeginningStep(connection, writes, params));
 }
 

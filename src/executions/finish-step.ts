@@ -38,6 +38,10 @@ export type FinishAnswer =
       readonly ending?: boolean;
       /** Whether a scope was reached, whose permits are to be looked for. */
       readonly waits?: boolean;
+      /** `false` where nothing can have become due later; absent where that is not known. */
+      readonly dueLater?: false;
+      /** The step behind it, which this process has claimed by the same commit. */
+      readonly continued?: ClaimedStep;
       readonly executionEnded?: 'succeeded' | 'failed' | 'canceled';
     };
 

@@ -8,6 +8,7 @@ import type { ExecutionOutcome } from '../executions/await-execution.ts';
 import { takeStep } from '../executions/claim-step.ts';
 import { listExecutions, type ExecutionView } from '../executions/read-executions.ts';
 import { isEnded } from '../executions/states.ts';
+import { neverAlone } from '../executions/sql/claim-step.ts';
 import { listReadySteps } from '../executions/sql/list-ready-steps.ts';
 import { nextChangeIn } from '../executions/sql/next-change-in.ts';
 import { nextDueIn } from '../executions/sql/next-due-in.ts';
@@ -254,6 +255,7 @@ export class TestReeve implements AsyncDisposable {
       leaseMs,
       tasks: tasks.allNames(),
       resourceTypes: resources.types(),
+      loneFrom: neverAlone,
     });
     if (claim.kind !== 'claimed') return undefined;
     this.#crash = undefined;

@@ -1,19 +1,23 @@
 import { ReeveError } from '../core/errors.ts';
 import type { Logger } from '../core/logging.ts';
 import { storeError } from '../core/stored-error.ts';
-import { finishStep, type FinishAnswer } from '../executions/finish-step.ts';
+import type { Completions } from '../executions/completions.ts';
+import type { FinishAnswer } from '../executions/finish-step.ts';
 import { CommitUnknown, type LedgerPool } from '../executions/ledger-pool.ts';
-import type { ResourceWrites } from '../executions/resource-writes.ts';
 import { isConnectionError, isRefusal, sqlState } from '../executions/sql-state.ts';
+import { findClaimedStep } from '../executions/sql/find-claimed-step.ts';
 import { isAttemptRecorded } from '../executions/sql/is-attempt-recorded.ts';
+import type { ClaimedStep } from '../executions/claimed-step.ts';
 import type { StepOutcome } from '../executions/step-outcome.ts';
 import type { ActiveClaim } from './active-claims.ts';
 import { outcomeOfStoredError } from './decide-outcome.ts';
 
 export interface CompletionEnvironment {
   readonly pool: LedgerPool;
-  readonly writes: ResourceWrites;
+  readonly completions: Completions;
   readonly logger: Logger;
+  /** With what the step behind it is claimed at once; null: it is left to the queue. */
+  readonly nextToken: string | null;
 }
 
 /**
@@ -27,14 +31,14 @@ export async function completeStep(
   outcome: StepOutcome,
   environment: CompletionEnvironment,
 ): Promise<FinishAnswer> {
-  const { pool, writes, logger } = environment;
+  const { pool, completions, logger, nextToken } = environment;
   let current = outcome;
   let commitUnknown = false;
   for (let tries = 1; ; tries += 1) {
     try {
-      const answer = await finishStep(pool, writes, { step: claim.step, outcome: current });
+      const answer = await completions.finish(claim.step, current, nextToken);
       const mine = answer.kind === 'stale' && commitUnknown && (await isAttemptRecorded(pool, claim.step));
-      return mine ? { kind: 'finished', outcome: current, ready: [] } : answer;
+      return mine ? await finishedUnheard(claim.step, current, environment) : answer;
     } catch (error) {
       commitUnknown ||= error instanceof CommitUnknown;
       if (isPassing(error)) {
@@ -46,6 +50,19 @@ export async function completeStep(
     if (claim.cause === 'lost') return { kind: 'stale' };
     await pause(tries);
   }
+}
+
+/** What a completion is answered whose own answer was lost; it may have claimed the next step. */
+async function finishedUnheard(
+  { executionId, next }: ClaimedStep,
+  outcome: StepOutcome,
+  { pool, nextToken }: CompletionEnvironment,
+): Promise<FinishAnswer> {
+  const answer = { kind: 'finished', outcome, ready: [] } as const;
+  const [only] = next;
+  if (nextToken === null || only === undefined) return answer;
+  const continued = await findClaimedStep(pool, executionId, only, nextToken);
+  return continued === undefined ? answer : { ...answer, continued };
 }
 
 function isPassing(error: unknown): boolean {

@@ -5,10 +5,12 @@ import type { ClaimedStep } from '../executions/claimed-step.ts';
 import { admitWaiting } from '../executions/permits.ts';
 import { readyDue } from '../executions/ready-due.ts';
 import { settleExecution } from '../executions/settle-execution.ts';
+import { neverAlone } from '../executions/sql/claim-step.ts';
 import { listEnded, listOrphans } from '../executions/sql/list-ending.ts';
 import { listExpiredSteps } from '../executions/sql/list-expired-steps.ts';
 import { listReadySteps } from '../executions/sql/list-ready-steps.ts';
 import { ActiveClaims } from './active-claims.ts';
+import { LoneGate } from './lone-gate.ts';
 import { reapStep } from './reap-step.ts';
 import { StepRunner, type StepRunnerOptions } from './step-runner.ts';
 
@@ -20,7 +22,15 @@ export interface RanStep {
 
 export interface LocalRunnerOptions extends Omit<
   StepRunnerOptions,
-  'claims' | 'workerId' | 'isDraining' | 'onFinished' | 'beforeCompletion'
+  | 'claims'
+  | 'workerId'
+  | 'isDraining'
+  | 'onFinished'
+  | 'beforeCompletion'
+  | 'groupLimit'
+  | 'continuation'
+  | 'loneFrom'
+  | 'gate'
 > {
   readonly logger: Logger;
   readonly maxCrashes: number;
@@ -45,6 +55,11 @@ export class LocalRunner {
       ...options,
       claims: this.claims,
       workerId: this.workerId,
+      groupLimit: 1,
+      continuation: null,
+      // One step after another: each runs alone anyway.
+      loneFrom: neverAlone,
+      gate: new LoneGate(),
       isDraining: () => false,
       beforeCompletion: (step) => {
         this.#ran = { step, answer: undefined };

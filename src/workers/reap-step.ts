@@ -24,7 +24,7 @@ export async function reapStep(
   const error = storeError(
     new ReeveError(
       'TASK_CRASHED',
-      `the worker ${step.workerId ?? ''} that ran step ${step.position + 1} "${step.description}" died or hung (${crashes} of ${maxCrashes})`,
+      `the worker ${step.workerId ?? ''} that ran step ${step.position + 1} "${step.description}" died or hung (${crashes} of ${maxCrashes}${crashes >= maxCrashes && maxCrashes > 1 ? '; nothing else ran in it the last time' : ''})`,
     ),
   );
   const outcome: StepOutcome =

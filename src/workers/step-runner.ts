@@ -1,22 +1,29 @@
+import { newClaimToken } from '../core/ids.ts';
 import type { JsonLimits } from '../core/json.ts';
 import type { Logger } from '../core/logging.ts';
 import { storeError } from '../core/stored-error.ts';
 import { takeStep } from '../executions/claim-step.ts';
 import type { ClaimedStep } from '../executions/claimed-step.ts';
+import { Completions } from '../executions/completions.ts';
 import type { FinishAnswer } from '../executions/finish-step.ts';
+import { GroupCommit } from '../executions/group-commit.ts';
 import { CommitUnknown, type LedgerPool } from '../executions/ledger-pool.ts';
 import type { ResourceWrites } from '../executions/resource-writes.ts';
 import { isConnectionError } from '../executions/sql-state.ts';
+import { neverAlone } from '../executions/sql/claim-step.ts';
+import { claimSteps, type ClaimWish } from '../executions/sql/claim-steps.ts';
+import { postponeStep } from '../executions/sql/postpone-step.ts';
 import type { StepOutcome } from '../executions/step-outcome.ts';
 import type { ChildStarter } from '../executors/child-starter.ts';
 import type { PlanFunctions } from '../executors/plan-functions.ts';
 import type { TaskRegistry } from '../executors/task-registry.ts';
-import { newClaimToken } from '../core/ids.ts';
 import type { StepJob } from '../queues/job.ts';
 import type { ResourceRegistry } from '../resources/resource-registry.ts';
 import { ActiveClaim, type ActiveClaims } from './active-claims.ts';
 import { completeStep } from './complete-step.ts';
 import { outcomeOfAnswer, outcomeOfError } from './decide-outcome.ts';
+import { JobTurn, type Continuation } from './job-turn.ts';
+import type { LoneGate } from './lone-gate.ts';
 import { runHandler, type RunEnvironment } from './run-handler.ts';
 import { stepLogger, logOutcome } from './step-log.ts';
 
@@ -34,6 +41,14 @@ export interface StepRunnerOptions {
   readonly leaseMs: number;
   /** How long a running step is given to end by itself after a cancel. */
   readonly cancelGraceMs: number;
+  /** How many claims, and how many completions, share a transaction; 1: each has its own. */
+  readonly groupLimit: number;
+  /** How far a job goes on with the steps behind its own; null: not at all. */
+  readonly continuation: Continuation | null;
+  /** A step that has lost so many workers runs alone in its process. */
+  readonly loneFrom: number;
+  /** Shared by all that run steps in this process. */
+  readonly gate: LoneGate;
   /** Whether the worker is stopping, so that a step that was claimed just now and may be interrupted goes back. */
   readonly isDraining: () => boolean;
   readonly logger: Logger;
@@ -41,6 +56,12 @@ export interface StepRunnerOptions {
   readonly beforeCompletion?: (step: ClaimedStep) => void;
   /** Called after a completion, with what it made ready or ended. */
   readonly onFinished: (answer: FinishAnswer, step: ClaimedStep) => void;
+}
+
+interface TakenStep {
+  readonly claim: ActiveClaim;
+  /** Why the resources of the step could not begin. */
+  readonly beginFailure?: Error;
 }
 
 /** What a job asks for. */
@@ -51,44 +72,95 @@ export class StepRunner {
   readonly #options: StepRunnerOptions;
   readonly #taskNames: readonly string[];
   readonly #unknown = new Set<string>();
+  readonly #claimGroup: GroupCommit<ClaimWish, ClaimedStep | undefined>;
+  readonly #completions: Completions;
 
   constructor(options: StepRunnerOptions) {
+    const { pool, writes, workerId, leaseMs, groupLimit, loneFrom } = options;
     this.#options = options;
     this.#taskNames = options.tasks.allNames();
+    const resourceTypes = options.resources.types();
+    const claimant = { workerId, leaseMs, tasks: this.#taskNames, resourceTypes, loneFrom };
+    this.#claimGroup = new GroupCommit({
+      limit: groupLimit,
+      run: async (wishes) => {
+        const claimed = await claimSteps(pool, wishes, claimant);
+        return wishes.map(({ token }) => claimed.get(token));
+      },
+    });
+    this.#completions = new Completions({ pool, writes, groupLimit, continuing: claimant });
   }
 
   /**
-   * Does what a job asks for, if it may still be done. Returns normally for everything that is decided in the ledger,
-   * failures of the step included; throws only when the ledger did not answer.
+   * Does what a job asks for, if it may still be done, and goes on with the steps behind it for as long as its turn
+   * lasts. Returns normally for everything that is decided in the ledger, failures of the step included; throws only
+   * when the ledger did not answer.
    */
   async run(job: WantedStep): Promise<void> {
-    const claim = await this.#claim(job);
-    if (claim === undefined) return;
-    const { step } = claim.claim;
-    this.#options.claims.add(claim.claim);
-    if (this.#options.isDraining() && step.policy.interruptible) claim.claim.abort('shutdown');
+    const { gate, loneFrom } = this.#options;
+    const done = await gate.together(() => this.#run(job, loneFrom));
+    if (done === 'alone') await this.#runAlone(job);
+  }
+
+  async #run(job: WantedStep, loneFrom: number): Promise<'done' | 'alone'> {
+    const { pool, continuation, isDraining } = this.#options;
+    if (isDraining()) {
+      // It goes out again as a new delivery, for another worker.
+      await postponeStep(pool, { executionId: job.execution, position: job.position, delivery: job.delivery }, 0);
+      return 'done';
+    }
+    const turn = new JobTurn(continuation);
+    const taken = await this.#claim(job, loneFrom);
+    if (taken === 'alone') return 'alone';
+    let claim = taken;
+    while (claim !== undefined) claim = await this.#runClaimed(claim, turn);
+    return 'done';
+  }
+
+  /** While others do not end, it is left to a worker that is less busy, or to later. */
+  async #runAlone(job: WantedStep): Promise<void> {
+    const { gate, pool, logger, leaseMs } = this.#options;
+    const { execution: executionId, position, delivery } = job;
+    const ran = await gate.alone(leaseMs, () => this.#run(job, neverAlone));
+    if (ran !== undefined) return;
+    logger.warn(
+      { event: 'step.lone.waits', execution: executionId, step: position },
+      `step ${position + 1} has lost its workers before and has to run alone; this worker was not idle for ${leaseMs} ms, it is tried again later`,
+    );
+    await postponeStep(pool, { executionId, position, delivery }, leaseMs);
+  }
+
+  /** Answers the claim of the next step, where this one was to be followed by it. */
+  async #runClaimed({ claim, beginFailure }: TakenStep, turn: JobTurn): Promise<TakenStep | undefined> {
+    const { claims, isDraining, beforeCompletion, onFinished } = this.#options;
+    const { step } = claim;
+    claims.add(claim);
+    if (isDraining() && step.policy.interruptible) claim.abort('shutdown');
     const logger = stepLogger(this.#options.logger, step);
     try {
       const outcome =
-        claim.beginFailure === undefined
-          ? await this.#attempt(claim.claim, logger)
-          : outcomeOfError(step, claim.beginFailure);
-      this.#options.beforeCompletion?.(step);
-      if (claim.claim.cause === 'lost') {
+        beginFailure === undefined ? await this.#attempt(claim, logger) : outcomeOfError(step, beginFailure);
+      beforeCompletion?.(step);
+      if (claim.cause === 'lost') {
         logger.warn({ event: 'step.lost' }, 'another worker has the step; nothing of this attempt was written');
-        return;
+        return undefined;
       }
-      const answer = isFinished(outcome)
-        ? outcome
-        : await completeStep(claim.claim, outcome, { ...this.#options, logger });
+      const nextToken = turn.mayGoOn() && !isDraining() ? newClaimToken() : null;
+      const environment = { pool: this.#options.pool, completions: this.#completions, logger, nextToken };
+      const answer = isFinished(outcome) ? outcome : await completeStep(claim, outcome, environment);
       logOutcome(logger, step, answer);
-      this.#options.onFinished(answer, step);
+      onFinished(answer, step);
+      const next = answer.kind === 'finished' ? answer.continued : undefined;
+      if (next === undefined) return undefined;
+      const taken = { claim: new ActiveClaim(next) };
+      claims.add(taken.claim);
+      return taken;
     } finally {
-      this.#options.claims.remove(claim.claim);
+      claims.remove(claim);
     }
   }
 
-  async #claim(job: WantedStep): Promise<{ claim: ActiveClaim; beginFailure?: Error } | undefined> {
+  async #claim(job: WantedStep, loneFrom: number): Promise<TakenStep | 'alone' | undefined> {
     const { pool, writes, workerId, leaseMs, logger } = this.#options;
     const token = newClaimToken();
     const params = {
@@ -100,8 +172,11 @@ export class StepRunner {
       leaseMs,
       tasks: this.#taskNames,
       resourceTypes: this.#options.resources.types(),
+      loneFrom,
     };
-    const answer = await this.#untilAnswered(() => takeStep(pool, writes, params));
+    const shared = loneFrom === this.#options.loneFrom ? () => this.#claimGroup.ask(params) : undefined;
+    const answer = await this.#untilAnswered(() => takeStep(pool, writes, params, shared));
+    if (answer.kind === 'alone') return 'alone';
     if (answer.kind === 'claimed') {
       const claim = new ActiveClaim(answer.step);
       return answer.beginFailure === undefined ? { claim } : { claim, beginFailure: answer.beginFailure };

@@ -1,6 +1,7 @@
 import type { JsonLimits } from '../core/json.ts';
 import type { ClaimedStep } from '../executions/claimed-step.ts';
 import type { Connection } from '../executions/connection.ts';
+import { finishPlainly } from '../executions/completions.ts';
 import { finishStepOn } from '../executions/finish-step.ts';
 import type { ResourceWrites } from '../executions/resource-writes.ts';
 import { isAttemptRecorded } from '../executions/sql/is-attempt-recorded.ts';
@@ -14,9 +15,10 @@ export function transactionalCompletion(
 ): Pick<StepRun, 'complete' | 'isCompleted'> {
   const { connection: pool, writes, limits } = environment;
   return {
-    complete: (connection, result) => {
+    async complete(connection, result) {
       const outcome = outcomeOfAnswer(step, { kind: 'succeeded', result }, limits);
-      return finishStepOn(connection, writes, { step, outcome });
+      const finished = await finishPlainly(connection, step, outcome);
+      return finished ?? finishStepOn(connection, writes, { step, outcome });
     },
     isCompleted: () => isAttemptRecorded(pool, step),
   };

@@ -1,5 +1,7 @@
 import { durationMs, type Duration } from '../core/duration.ts';
 import { problemsError } from '../core/errors.ts';
+import { unknownOptions } from '../core/options.ts';
+import type { Continuation } from './job-turn.ts';
 
 /** The times by which a crash heals. Shorter ones heal sooner and cost more statements. */
 export interface TimingOptions {
@@ -61,4 +63,23 @@ export function parseTiming(options: TimingOptions): Timing {
   }
   if (problems.length > 0) throw problemsError('CONFIGURATION_INVALID', 'The timing is wrong', problems);
   return timing;
+}
+
+export interface ContinuationOptions {
+  /** The most steps in a row, 2 to 1000. Default 50. */
+  readonly steps?: number;
+  /** After this long no further step is begun. Default `1s`. */
+  readonly time?: Duration;
+}
+
+/** @throws CONFIGURATION_INVALID for a number of steps that is out of range, a bad duration, an unknown option. */
+export function parseContinuation(options: ContinuationOptions | false): Continuation | null {
+  if (options === false) return null;
+  const problems = unknownOptions(options, ['steps', 'time'], 'continuation');
+  const steps = options.steps ?? 50;
+  if (!Number.isInteger(steps) || steps < 2 || steps > 1_000) {
+    problems.push(`continuation.steps is ${steps}; use a whole number from 2 to 1000, or continuation: false`);
+  }
+  if (problems.length > 0) throw problemsError('CONFIGURATION_INVALID', 'The continuation is wrong', problems);
+  return { steps, ms: durationMs(options.time ?? '1s', 'continuation.time') };
 }

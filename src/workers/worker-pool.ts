@@ -3,11 +3,10 @@ import { newId } from '../core/ids.ts';
 import type { Logger } from '../core/logging.ts';
 import { storeError } from '../core/stored-error.ts';
 import type { LedgerPool } from '../executions/ledger-pool.ts';
-import { postponeStep } from '../executions/sql/postpone-step.ts';
 import { insertWorker } from '../executions/sql/insert-worker.ts';
 import { updateWorker } from '../executions/sql/update-worker.ts';
 import type { Broker } from '../queues/broker.ts';
-import { parseStepJob, type StepJob } from '../queues/job.ts';
+import { parseStepJob } from '../queues/job.ts';
 import type { JobWorker } from '../queues/job-worker.ts';
 import { ActiveClaims } from './active-claims.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -16,7 +15,7 @@ import type { Timing } from './worker-options.ts';
 
 export interface WorkerPoolOptions extends Omit<
   StepRunnerOptions,
-  'claims' | 'workerId' | 'leaseMs' | 'cancelGraceMs' | 'isDraining'
+  'claims' | 'workerId' | 'leaseMs' | 'cancelGraceMs' | 'isDraining' | 'loneFrom'
 > {
   readonly broker: Broker;
   /** Apart from the pool of claims and completions: a heartbeat never waits behind them. */
@@ -55,6 +54,8 @@ export class WorkerPool {
       ...shared,
       leaseMs: options.timing.leaseMs,
       cancelGraceMs: options.timing.cancelGraceMs,
+      // Its last chance before it is given up.
+      loneFrom: Math.max(1, options.timing.maxCrashes - 1),
       isDraining: () => this.#state === 'draining',
     });
     this.#heartbeat = new Heartbeat({
@@ -145,12 +146,6 @@ export class WorkerPool {
     while (this.#jobs.size > 0) await Promise.allSettled(this.#jobs);
   }
 
-  /** A job that comes while the worker stops goes out again as a new delivery, for another worker. */
-  async #giveBack(job: StepJob): Promise<void> {
-    const { execution: executionId, position, delivery } = job;
-    await postponeStep(this.#options.pool, { executionId, position, delivery }, 0);
-  }
-
   async #process(queue: string, data: unknown): Promise<void> {
     const job = parseStepJob(data, this.#options.engineId);
     if (job === undefined) {
@@ -161,8 +156,7 @@ export class WorkerPool {
       return;
     }
     try {
-      if (this.#state === 'draining') await this.#giveBack(job);
-      else await this.#runner.run(job);
+      await this.#runner.run(job);
     } catch (error) {
       const stored = storeError(error, 'LEDGER_UNAVAILABLE');
       const fields = { event: 'job.failed', queue, execution: job.execution, step: job.position, err: stored };

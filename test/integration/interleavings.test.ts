@@ -129,6 +129,7 @@ async function claim(pool: LedgerPool, executionId: string): Promise<ClaimedStep
     leaseMs: 30_000,
     tasks: engine.tasks.allNames(),
     resourceTypes: engine.resources.types(),
+    loneFrom: 2,
   });
   return answer.kind === 'claimed' ? answer.step : undefined;
 }

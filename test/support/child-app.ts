@@ -12,6 +12,7 @@ import {
   defineDeleteExecutor,
   defineReeve,
   defineResource,
+  defineTask,
   defineThrottle,
   lifecycle,
   resourceColumns,
@@ -109,14 +110,47 @@ export function childApp(url: string, redis: string | undefined) {
     plan: (p) => p.call('work'),
   });
   const staged = stagedExecutors(thing);
+  const { neighbour, poison } = deadlyTasks(dataSource);
   const reeve = defineReeve({
     dataSource,
     redis,
     executors: [quick, slow, provision, ...Object.values(staged)],
+    tasks: [neighbour, poison],
     timing: quickTiming,
     logger: createLogger((process.env['REEVE_TEST_LOG'] as 'debug' | undefined) ?? 'silent'),
   });
-  return { dataSource, reeve, quick, slow, provision, staged };
+  return { dataSource, reeve, quick, slow, provision, staged, neighbour, poison };
+}
+
+/** One that kills its process, once its neighbours run beside it or do not come, and one that waits to be let go. */
+function deadlyTasks(dataSource: DataSource) {
+  const note = (method: string): Promise<unknown> =>
+    dataSource.query(`INSERT INTO call (pid, method) VALUES ($1, $2)`, [process.pid, method]);
+  const count = async (where: string, params: unknown[]): Promise<number> => {
+    const [row] = await dataSource.query<{ n: number }[]>(`SELECT count(*)::int AS n FROM call WHERE ${where}`, params);
+    return row?.n ?? 0;
+  };
+  const neighbour = defineTask({
+    name: 'neighbour',
+    async run() {
+      await note('neighbour');
+      while ((await count(`method = 'go on'`, [])) === 0) await pause(50);
+      return 'survived';
+    },
+  });
+  const poison = defineTask({
+    name: 'poison',
+    async run() {
+      for (let tries = 0; tries < 40; tries += 1) {
+        if ((await count(`method = 'neighbour' AND pid = $1`, [process.pid])) === 2) break;
+        await pause(50);
+      }
+      await note('poison');
+      process.kill(process.pid, 'SIGKILL');
+      await pause(60_000);
+    },
+  });
+  return { neighbour, poison };
 }
 
 /** Where an operation stands when its worker is killed. */

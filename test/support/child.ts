@@ -30,7 +30,7 @@ export class Child implements AsyncDisposable {
     return this.#process.pid ?? 0;
   }
 
-  async line(timeoutMs = 20_000): Promise<string> {
+  async line(timeoutMs = 60_000): Promise<string> {
     const first = this.#lines.shift();
     if (first !== undefined) return first;
     const { promise, resolve } = Promise.withResolvers<string>();

@@ -5,6 +5,8 @@ export interface ClaimableStep {
   readonly state: StepState;
   readonly delivery: number;
   readonly begins: boolean;
+  /** How many workers it has lost. */
+  readonly crashes: number;
   readonly task: string;
   readonly queue: string;
   readonly paused: boolean;
@@ -22,7 +24,7 @@ export async function findClaimableStep(
 ): Promise<ClaimableStep | undefined> {
   const { schema } = connection;
   const { rows } = await connection.query<ClaimableStep>(
-    `SELECT s.state, s.delivery, s.begins, s.task, s.queue, e.state AS execution_state,
+    `SELECT s.state, s.delivery, s.begins, s.crashes, s.task, s.queue, e.state AS execution_state,
        EXISTS (SELECT 1 FROM ${schema}.queue q WHERE q.name = s.queue AND q.paused_at IS NOT NULL) AS paused,
        CASE WHEN e.resource_type <> ALL ($3) THEN e.resource_type ELSE (SELECT min(r.resource_type)
          FROM ${schema}.execution_resource r WHERE r.execution_id = e.id AND r.resource_type <> ALL ($3)) END AS unknown_type

@@ -34,7 +34,8 @@ export async function recordAttempt(connection: Connection, step: ClaimedStep, o
   await connection.query(
     `INSERT INTO ${schema}.attempt
        (execution_id, position, fence, claim_token, number, worker_id, outcome, polls, error, started_at, ended_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10, ${schema}.clock())`,
+     SELECT execution_id, position, $3, $4, $5, $6, $7, $8, $9::jsonb, claimed_at, ${schema}.clock()
+     FROM ${schema}.step WHERE execution_id = $1 AND position = $2`,
     [
       step.executionId,
       step.position,
@@ -45,7 +46,6 @@ export async function recordAttempt(connection: Connection, step: ClaimedStep, o
       outcomeWords[outcome.kind],
       isPoll ? 1 : 0,
       error,
-      step.claimedAt,
     ],
   );
 }

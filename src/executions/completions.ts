@@ -1,0 +1,117 @@
+import type { JsonValue } from '../core/json.ts';
+import type { ClaimedStep } from './claimed-step.ts';
+import type { Connection } from './connection.ts';
+import { finishStep, type FinishAnswer } from './finish-step.ts';
+import { GroupCommit } from './group-commit.ts';
+import { CommitUnknown, type LedgerPool } from './ledger-pool.ts';
+import type { ResourceWrites } from './resource-writes.ts';
+import { isConnectionError } from './sql-state.ts';
+import { moveOn, type Continuing, type Move, type Moved } from './sql/move-on.ts';
+import type { StepOutcome } from './step-outcome.ts';
+import type { StepEffects } from './step-plan.ts';
+
+export interface CompletionsOptions {
+  readonly pool: LedgerPool;
+  readonly writes: ResourceWrites;
+  /** How many completions share a transaction. */
+  readonly groupLimit: number;
+  readonly continuing: Continuing;
+}
+
+/** What may stand in the effects of a step whose success changes nothing but the steps behind it. */
+const plainEffects: ReadonlySet<string> = new Set<keyof StepEffects>(['begin', 'runtimeDuring', 'errorMessage']);
+
+/**
+ * Writes how steps have ended. A success that only moves its plan on shares a transaction with whatever else ends in this
+ * process at that moment; everything else, and what the shared one leaves, has a transaction of its own.
+ */
+export class Completions {
+  readonly #pool: LedgerPool;
+  readonly #writes: ResourceWrites;
+  readonly #group: GroupCommit<Move, Moved | undefined>;
+
+  constructor({ pool, writes, groupLimit, continuing }: CompletionsOptions) {
+    this.#pool = pool;
+    this.#writes = writes;
+    this.#group = new GroupCommit({
+      limit: groupLimit,
+      run: async (moves) => {
+        const moved = await moveOn(pool, moves, continuing);
+        return moves.map(({ token }) => moved.get(token));
+      },
+    });
+  }
+
+  /**
+   * @param nextToken - With what the step behind it is to be claimed at once, if this process may do it and nothing stands
+   *   in the way; the answer's `continued` is that step.
+   * @throws CommitUnknown when the connection was lost: the completion is there, or it is not.
+   */
+  async finish(step: ClaimedStep, outcome: StepOutcome, nextToken: string | null): Promise<FinishAnswer> {
+    const move = plainMove(step, outcome, nextToken);
+    const moved = move === undefined ? undefined : await this.#move(move);
+    if (moved !== undefined) return finished(step, outcome, moved);
+    return finishStep(this.#pool, this.#writes, { step, outcome });
+  }
+
+  async #move(move: Move): Promise<Moved | undefined> {
+    try {
+      return await this.#group.ask(move);
+    } catch (error) {
+      if (isConnectionError(error)) throw new CommitUnknown('the connection was lost', { cause: error });
+      // Refused: the transaction of its own says what is wrong with it.
+      return undefined;
+    }
+  }
+}
+
+/** The same inside a transaction that is open already; undefined where it takes more, and nothing is written then. */
+export async function finishPlainly(
+  connection: Connection,
+  step: ClaimedStep,
+  outcome: StepOutcome,
+): Promise<FinishAnswer | undefined> {
+  const move = plainMove(step, outcome, null);
+  const moved = move && (await moveOn(connection, [move], null)).get(move.token);
+  return moved && finished(step, outcome, moved);
+}
+
+function plainMove(step: ClaimedStep, outcome: StepOutcome, nextToken: string | null): Move | undefined {
+  const { executionId, position, token, next, leadsToEnd, effects } = step;
+  if (outcome.kind !== 'succeeded' || (outcome.added?.length ?? 0) > 0) return undefined;
+  const [only, ...others] = next;
+  if (only === undefined || others.length > 0 || step.kind !== 'task') return undefined;
+  if (!Object.keys(effects).every((key) => plainEffects.has(key))) return undefined;
+  const poll = outcome.poll ?? step.poll;
+  const texts = { result: jsonText(outcome.result), poll: jsonText(poll) };
+  return { executionId, position, token, ...texts, next: only, leadsToEnd, nextToken };
+}
+
+function jsonText(value: JsonValue): string | null {
+  return value === null ? null : JSON.stringify(value);
+}
+
+function finished(step: ClaimedStep, outcome: StepOutcome, moved: Moved): FinishAnswer {
+  const answer = { kind: 'finished', outcome, ready: [] } as const;
+  switch (moved.kind) {
+    case 'arrived':
+      return { ...answer, dueLater: false };
+    case 'ready':
+      return { ...answer, ready: [moved.ready] };
+    case 'ended':
+      return { ...answer, executionEnded: 'succeeded' };
+    case 'continued':
+      return { ...answer, dueLater: false, continued: withResultOf(step, outcome, moved) };
+  }
+}
+
+/** The statement that has stored the result could not read it yet. */
+function withResultOf(
+  step: ClaimedStep,
+  outcome: StepOutcome,
+  { step: next, needsResults }: Moved & { kind: 'continued' },
+): ClaimedStep {
+  if (outcome.kind !== 'succeeded' || !needsResults.includes(step.position)) return next;
+  const result = structuredClone(outcome.result);
+  return { ...next, results: { ...next.results, [step.position]: result } };
+}

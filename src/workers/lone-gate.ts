@@ -1,0 +1,57 @@
+/**
+ * Who may run steps in this process now: any number of ordinary ones together, or one alone.
+ *
+ * A step that has lost its workers before is run alone, so that the next death can be held against nobody else, and
+ * nobody else dies of it.
+ */
+export class LoneGate {
+  #together = 0;
+  #isTaken = false;
+  #changed = Promise.withResolvers<void>();
+
+  /** Runs it beside others; waits while one runs alone, or waits for its turn to. */
+  async together<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#isTaken) await this.#changed.promise;
+    this.#together += 1;
+    try {
+      return await work();
+    } finally {
+      this.#together -= 1;
+      this.#tell();
+    }
+  }
+
+  /**
+   * Lets nothing new begin, waits for what runs, and runs it alone.
+   *
+   * @returns undefined, and nothing was run, when the others did not end within `patienceMs`.
+   */
+  async alone<T>(patienceMs: number, work: () => Promise<T>): Promise<{ readonly answer: T } | undefined> {
+    const late = AbortSignal.timeout(patienceMs);
+    while (this.#isTaken) if (!(await this.#change(late))) return undefined;
+    this.#isTaken = true;
+    try {
+      while (this.#together > 0) if (!(await this.#change(late))) return undefined;
+      return { answer: await work() };
+    } finally {
+      this.#isTaken = false;
+      this.#tell();
+    }
+  }
+
+  /** Whether something changed in time. */
+  async #change(late: AbortSignal): Promise<boolean> {
+    if (late.aborted) return false;
+    const ended = Promise.withResolvers<void>();
+    const end = (): void => ended.resolve();
+    late.addEventListener('abort', end);
+    await Promise.race([this.#changed.promise, ended.promise]);
+    late.removeEventListener('abort', end);
+    return !late.aborted;
+  }
+
+  #tell(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+}
