@@ -86,8 +86,12 @@ export class LedgerPool implements Connection {
  * process: pg-pool listens only while it has it itself. The statement that is under way, or the next one, fails anyway.
  */
 function surviveLostConnections(pool: Pick<Pool, 'on'>): void {
+  if (surviving.has(pool)) return;
+  surviving.add(pool);
   pool.on('connect', (client) => client.on('error', ignoreError));
 }
+
+const surviving = new WeakSet<object>();
 
 function ignoreError(): void {}
 

@@ -7,64 +7,16 @@ import { storeError } from '../../src/core/stored-error.ts';
 import { cancelExecution } from '../../src/executions/cancel-execution.ts';
 import { takeStep } from '../../src/executions/claim-step.ts';
 import type { ClaimedStep } from '../../src/executions/claimed-step.ts';
-import type { Connection, Rows } from '../../src/executions/connection.ts';
 import { finishStep } from '../../src/executions/finish-step.ts';
 import { checkInvariants } from '../../src/executions/invariants.ts';
-import { LedgerPool, poolConfigOf } from '../../src/executions/ledger-pool.ts';
+import type { LedgerPool } from '../../src/executions/ledger-pool.ts';
 import { admitWaiting } from '../../src/executions/permits.ts';
-import { sqlState } from '../../src/executions/sql-state.ts';
 import { CommitNudge } from '../../src/reeve-commit-nudge.ts';
 import { makeEngine, type Engine } from '../../src/reeve-engine.ts';
 import { makeDatabase } from '../support/bundle.ts';
 import { testRandom } from '../support/random.ts';
+import { SteppedPool } from '../support/stepped-pool.ts';
 import { InstanceSchema, Outside, testResources, Volume } from '../support/volume.ts';
-
-/** A pool that stops before its n-th statement until it is told to go on, and notes every deadlock. */
-class SteppedPool extends LedgerPool {
-  deadlocks: string[] = [];
-  stopped = Promise.withResolvers<void>();
-  go = Promise.withResolvers<void>();
-  #stopAt = Number.POSITIVE_INFINITY;
-  #statements = 0;
-
-  constructor() {
-    super({ ...poolConfigOf(dataSource), max: 1 }, 'reeve', createLogger('silent'));
-  }
-
-  arm(stopAt: number): void {
-    this.#stopAt = stopAt;
-    this.#statements = 0;
-    this.deadlocks = [];
-    this.stopped = Promise.withResolvers();
-    this.go = Promise.withResolvers();
-  }
-
-  override async query<Row extends object>(text: string, params: readonly unknown[] = []): Promise<Rows<Row>> {
-    return this.#step(text, () => super.query<Row>(text, params));
-  }
-
-  override async transaction<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-    return super.transaction((connection) =>
-      work({
-        schema: connection.schema,
-        query: <Row extends object>(text: string, params: readonly unknown[] = []) =>
-          this.#step(text, () => connection.query<Row>(text, params)),
-      }),
-    );
-  }
-
-  async #step<T>(text: string, run: () => Promise<T>): Promise<T> {
-    this.#statements += 1;
-    if (this.#statements === this.#stopAt) {
-      this.stopped.resolve();
-      await this.go.promise;
-    }
-    return run().catch((error: unknown) => {
-      if (sqlState(error) === '40P01') this.deadlocks.push(text.slice(0, 80));
-      throw error;
-    });
-  }
-}
 
 /** Four executions: one runs with a permit, one lost its worker with a permit, one waits for one, one is ready to begin. */
 interface World {
@@ -101,7 +53,7 @@ beforeAll(async () => {
   const nothing = (): void => undefined;
   const hooks = { nudges: new CommitNudge(nothing), onCanceled: nothing, onEnded: nothing, onDue: nothing };
   engine = await makeEngine(reeve.options, createLogger('silent'), hooks);
-  [a, b] = [new SteppedPool(), new SteppedPool()];
+  [a, b] = [new SteppedPool(dataSource), new SteppedPool(dataSource)];
 });
 
 afterAll(async () => {
