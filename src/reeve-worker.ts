@@ -135,6 +135,11 @@ export class WorkerService {
     };
   }
 
+  /** Whether one of them takes work. */
+  get isServing(): boolean {
+    return [...this.#pools].some((pool) => pool.isServing);
+  }
+
   /** Tells the running steps of an execution at once that it was canceled; other processes learn by heartbeat. */
   cancel(executionId: string): void {
     for (const pool of this.#pools) pool.cancel(executionId);

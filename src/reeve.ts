@@ -39,6 +39,7 @@ import { BeatRunner, type BeatHandle } from './reeve-beat.ts';
 import { CommitNudge } from './reeve-commit-nudge.ts';
 import type { Execute, ExecuteInline } from './reeve-execute.ts';
 import { inlineTimeoutMs, runInline } from './reeve-inline.ts';
+import { startProbes, type ProbeHandle, type ProbeOptions } from './reeve-probes.ts';
 import { parseOptions, type ReeveOptions, type ResolvedOptions } from './reeve-options.ts';
 import { ledgerError } from './reeve-ledger.ts';
 import { readStatus, type ReeveStatus } from './executions/read-status.ts';
@@ -67,6 +68,7 @@ export class Reeve implements Execute, ExecuteInline {
   #started: Engine | undefined;
   #workers: WorkerService | undefined;
   readonly #beats = new BeatRunner();
+  readonly #probes: ProbeHandle[] = [];
   #closed: Promise<void> | undefined;
 
   readonly execute: Execute['execute'];
@@ -141,6 +143,22 @@ export class Reeve implements Execute, ExecuteInline {
     engine.relay.start();
     engine.recovery.start();
     return this.#beats.start({ ...engine, logger: this.#logger });
+  }
+
+  /**
+   * Answers `/livez`, `/readyz` and `/metrics` of this process, from a thread of its own, until the handle is stopped or
+   * Reeve is closed.
+   *
+   * @throws PROBES_UNAVAILABLE when the port cannot be listened on.
+   */
+  async startProbes(options: ProbeOptions): Promise<ProbeHandle> {
+    const probes = await startProbes(options, {
+      leaseMs: this.options.timing.leaseMs,
+      isServing: () => this.#beats.isServing || this.#workers?.isServing === true,
+      status: () => this.status(),
+    });
+    this.#probes.push(probes);
+    return probes;
   }
 
   /**
@@ -299,6 +317,7 @@ export class Reeve implements Execute, ExecuteInline {
     const engine = await this.#engine?.catch(() => undefined);
     await this.#beats.stop();
     await this.#workers?.stop();
+    await Promise.all(this.#probes.map((probes) => probes.stop()));
     this.#nudges.stop();
     if (engine === undefined) return;
     await engine.recovery.stop();

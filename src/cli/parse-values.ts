@@ -27,3 +27,10 @@ export function parseResource(text: string): { readonly resourceType: string; re
   if (resourceType === '') throw new InvalidArgumentError('Write type/id, such as postgres.database/0198….');
   return resourceId === '' ? { resourceType } : { resourceType, resourceId };
 }
+
+/** A TCP port; 0 stands for any free one. */
+export function parsePort(text: string): number {
+  const port = Number(text);
+  if (/^\d+$/.test(text) && port <= 65_535) return port;
+  throw new InvalidArgumentError('Write a port from 0 to 65535.');
+}

@@ -3,6 +3,7 @@ import { packageVersion } from '../core/package-version.ts';
 import { addControlCommand } from './commands/control.ts';
 import { addBeatCommand } from './commands/beat.ts';
 import { addDevCommand } from './commands/dev.ts';
+import { addDoctorCommand } from './commands/doctor.ts';
 import { addExecutionsCommand } from './commands/executions.ts';
 import { addLeaksCommand } from './commands/leaks.ts';
 import { addListCommand } from './commands/list.ts';
@@ -46,6 +47,7 @@ Examples:
   $ reeve worker -Q heavy -c 2                a pool for the queue "heavy"
   $ reeve beat                                fire schedules when they are due
   $ reeve status                              queues and workers
+  $ reeve doctor --invariants                 what bites, and every rule of the ledger
   $ reeve executions list --state failed      what went wrong
   $ reeve executions show 0198d2c4            steps, attempts and errors of one execution
   $ reeve why 0198d2c4                        what it waits for
@@ -69,6 +71,7 @@ Examples:
     addLeaksCommand,
     addScheduleCommand,
     addStatusCommand,
+    addDoctorCommand,
     addThrottleCommand,
     addWhyCommand,
     addMooCommand,

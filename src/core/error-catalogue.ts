@@ -194,6 +194,10 @@ export const errorCatalogue = {
     meaning: 'PostgreSQL does not answer.',
     next: 'Check the address and the server; nothing is lost, work goes on when it is back.',
   },
+  PROBES_UNAVAILABLE: {
+    meaning: 'The probes cannot listen on the address that was given.',
+    next: 'Give another port, or 0 for any free one; end the process that has it.',
+  },
   BROKER_UNAVAILABLE: {
     meaning: 'Redis (or the broker schema in PostgreSQL) does not answer.',
     next: 'Check REDIS_URL and the server; nothing is lost, work goes on when it is back.',

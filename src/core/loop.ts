@@ -12,6 +12,21 @@ export interface LoopOptions {
   readonly onFailure?: () => void;
 }
 
+/** How a running loop is. */
+export interface LoopHealth {
+  readonly name: string;
+  /** Since its last round that succeeded, or since its start. */
+  readonly lagMs: number;
+  readonly isFailing: boolean;
+}
+
+const running = new Set<Loop>();
+
+/** Every loop that runs in this process. */
+export function liveLoops(): LoopHealth[] {
+  return [...running].map((loop) => loop.health);
+}
+
 const minFailurePauseMs = 100;
 const maxFailurePauseMs = 5_000;
 
@@ -29,13 +44,23 @@ export class Loop {
   #running: Promise<void> | undefined;
   #woken = false;
   #endPause: (() => void) | undefined;
+  #succeededAt = performance.now();
+  #isFailing = false;
 
   constructor(options: LoopOptions) {
     this.#options = options;
   }
 
+  get health(): LoopHealth {
+    const lagMs = performance.now() - this.#succeededAt;
+    return { name: this.#options.name, lagMs, isFailing: this.#isFailing };
+  }
+
   start(): void {
-    this.#running ??= this.#run();
+    if (this.#running !== undefined) return;
+    this.#succeededAt = performance.now();
+    running.add(this);
+    this.#running = this.#run().finally(() => running.delete(this));
   }
 
   wake(): void {
@@ -54,6 +79,8 @@ export class Loop {
     while (!this.#stop.signal.aborted) {
       this.#woken = false;
       const pauseMs = await this.#round(failures);
+      this.#isFailing = pauseMs === undefined;
+      if (!this.#isFailing) this.#succeededAt = performance.now();
       failures = pauseMs === undefined ? failures + 1 : 0;
       const longestMs = Math.min(maxFailurePauseMs, Math.max(this.#options.intervalMs, minFailurePauseMs));
       const failurePauseMs = Math.min(minFailurePauseMs * 2 ** Math.min(failures, 10), longestMs);

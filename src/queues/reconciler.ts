@@ -1,5 +1,6 @@
 import { Loop } from '../core/loop.ts';
 import type { Logger } from '../core/logging.ts';
+import { epochsBegun, jobsRestored } from '../core/metrics.ts';
 import type { Connection } from '../executions/connection.ts';
 import { listSuspectedSteps, type SuspectedStep } from '../executions/sql/list-suspected-steps.ts';
 import { postponeStep } from '../executions/sql/postpone-step.ts';
@@ -89,6 +90,7 @@ export class Reconciler {
       { name: 'epoch', data: { queue: queue.name, epoch }, opts: { jobId: epochJobId(queue.name, epoch) } },
     ]);
     if (!(await raiseEpoch(connection, queue.name, queue.epoch))) return;
+    epochsBegun.inc({ queue: queue.name });
     logger.info({ event: 'broker.epoch', queue: queue.name, epoch }, `queue ${queue.name} begins epoch ${epoch}`);
     nudge();
   }
@@ -113,6 +115,7 @@ export class Reconciler {
     }
     if (lost.length === 0) return;
     await unpublishSteps(connection, lost);
+    jobsRestored.inc({ queue: queue.name }, lost.length);
     logger.warn(
       { event: 'broker.lost', queue: queue.name, lost: lost.length },
       `the broker has lost ${lost.length} jobs of queue ${queue.name}; they are sent again`,

@@ -1,5 +1,6 @@
 import { ReeveError } from '../core/errors.ts';
 import type { Logger } from '../core/logging.ts';
+import { stepsReaped } from '../core/metrics.ts';
 import { storeError } from '../core/stored-error.ts';
 import type { ClaimedStep } from '../executions/claimed-step.ts';
 import { finishStep, type FinishAnswer } from '../executions/finish-step.ts';
@@ -31,6 +32,7 @@ export async function reapStep(
     crashes >= maxCrashes ? { kind: 'failed', error } : { kind: 'crashed', error, delayMs: 0 };
   const answer = await finishStep(pool, writes, { step, outcome, expiredOnly: true });
   if (answer.kind === 'stale') return answer;
+  stepsReaped.inc();
   stepLogger(logger, step).warn({ event: 'step.reaped', worker: step.workerId, crashes }, error.message);
   return answer;
 }

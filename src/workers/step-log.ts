@@ -1,4 +1,5 @@
 import type { Logger } from '../core/logging.ts';
+import { stepsEnded, stepSeconds } from '../core/metrics.ts';
 import type { ClaimedStep } from '../executions/claimed-step.ts';
 import type { FinishAnswer } from '../executions/finish-step.ts';
 
@@ -17,9 +18,12 @@ export function stepLogger(logger: Logger, step: ClaimedStep): Logger {
   });
 }
 
-/** One line for each end of an attempt; what runs in the background, and polls, speak only when something is wrong. */
+/** One line for each end of an attempt, and its place in the metrics; what runs in the background, and polls, speak only when something is wrong. */
 export function logOutcome(logger: Logger, step: ClaimedStep, answer: FinishAnswer): void {
   const durationMs = Date.now() - step.claimedAt.getTime();
+  const { queue, task } = step;
+  stepSeconds.observe({ queue }, Math.max(0, durationMs) / 1_000);
+  stepsEnded.inc({ queue, task, outcome: answer.kind === 'stale' ? 'stale' : answer.outcome.kind });
   if (answer.kind === 'stale') {
     logger.warn({ event: 'step.stale', durationMs }, 'the step was taken over; nothing of this attempt was written');
     return;

@@ -74,6 +74,11 @@ export class WorkerPool {
     return this.#claims.size;
   }
 
+  /** Whether it takes jobs: it has begun, and was not told to stop. */
+  get isServing(): boolean {
+    return this.#state === 'ready' && this.#workers.length > 0;
+  }
+
   /** Aborts the steps of an execution that was canceled in this process. */
   cancel(executionId: string): void {
     this.#claims.cancel(executionId);

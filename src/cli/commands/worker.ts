@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { chooseQueues, type QueueChoice } from '../choose-queues.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { parseCount, parseNames } from '../parse-values.ts';
+import { answerProbes } from '../answer-probes.ts';
+import { parseCount, parseNames, parsePort } from '../parse-values.ts';
 import { serveQueues } from '../serve-queues.ts';
 import { listenForStop } from '../stop-signals.ts';
 import { connect, withApp } from '../with-app.ts';
@@ -11,6 +12,8 @@ interface WorkerOptions {
   readonly excludeQueues?: readonly string[];
   readonly concurrency?: number;
   readonly burst?: boolean;
+  readonly probePort?: number;
+  readonly probeHost?: string;
 }
 
 export function addWorkerCommand(program: Command): Command {
@@ -21,6 +24,8 @@ export function addWorkerCommand(program: Command): Command {
     .option('-X, --exclude-queues <names>', 'serve all queues but these', parseNames)
     .option('-c, --concurrency <n>', 'how many steps run at once on each queue of -Q (default: the config)', parseCount)
     .option('--burst', 'exit when nothing is ready, running or delayed on the queues')
+    .option('--probe-port <n>', 'answer /livez, /readyz and /metrics there (0: any free port)', parsePort)
+    .option('--probe-host <address>', 'where to listen for probes (default: 127.0.0.1)')
     .addHelpText(
       'after',
       `
@@ -39,6 +44,7 @@ Examples:
       await withApp(command, async (app, { json }) => {
         const choice: QueueChoice = { ...options, excluded: options.excludeQueues };
         const queues = chooseQueues(choice, app.reeve.options.queues);
+        await answerProbes(app.reeve, options);
         await connect(app.reeve);
         if (stop.isAsked()) return exitCodes.ok;
         return serveQueues(app, { queues, json, burst: options.burst ?? false, stopAsked: stop.asked });

@@ -31,6 +31,15 @@ export const hold = defineTask({
   },
 });
 
+/** Blocks the event loop for a while. */
+export const hang = defineTask({
+  name: 'hang',
+  run: () => {
+    const end = performance.now() + 15_000;
+    while (performance.now() < end);
+  },
+});
+
 const fail = defineTask({
   name: 'fail',
   retry: { attempts: 2, delay: 1 },
@@ -74,7 +83,7 @@ export function makeApp(environment: NodeJS.ProcessEnv): Reeve {
     }),
     redis: environment['REDIS_URL'],
     executors: [installDevice, breakDevice],
-    tasks: [tellTasks, tellHeavy, tellBackground, hold, fail],
+    tasks: [tellTasks, tellHeavy, tellBackground, hold, hang, fail],
     timing: {
       lease: '2s',
       heartbeat: '400ms',
