@@ -149,7 +149,7 @@ export class WorkerService {
     if (['retry', 'again', 'crashed', 'released'].includes(answer.outcome.kind)) this.#due.wake();
     else if (answer.ready.length === 0 && answer.executionEnded === undefined) this.#due.wake();
     if (answer.executionEnded === undefined) return;
-    this.#due.wake();
+    if (parentId !== null) this.#due.wake();
     this.#options.onEnded(executionId);
   }
 }
