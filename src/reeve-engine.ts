@@ -2,6 +2,7 @@ import type { Firing } from './beat/firing.ts';
 import { Targets } from './beat/targets.ts';
 import type { Logger } from './core/logging.ts';
 import { LedgerPool, poolConfigOf, surviveConnectionsLostBy } from './executions/ledger-pool.ts';
+import { OutcomeLooks } from './executions/outcome-looks.ts';
 import { admitWaiting } from './executions/permits.ts';
 import type { ExecutionScheduler } from './executors/execution-scheduler.ts';
 import { TaskRegistry } from './executors/task-registry.ts';
@@ -25,6 +26,7 @@ export interface Engine {
   readonly id: string;
   readonly pool: LedgerPool;
   readonly heartbeatPool: LedgerPool;
+  readonly looks: OutcomeLooks;
   readonly broker: Broker;
   readonly relay: Relay;
   readonly tasks: TaskRegistry;
@@ -78,7 +80,16 @@ export async function makeEngine(options: ResolvedOptions, logger: Logger, hooks
   });
   const { nudges } = hooks;
   const nudge = (): void => relay.nudge();
-  const starts = new Starts({ pool, resources, writes, tasks, options, nudges, nudge });
+  const starts = new Starts({
+    pool,
+    resources,
+    writes,
+    tasks,
+    options,
+    nudges,
+    nudge,
+    publish: (steps) => relay.publish(steps),
+  });
   const { scheduler } = starts;
   const published = (): void => {
     relay.nudge();
@@ -93,7 +104,8 @@ export async function makeEngine(options: ResolvedOptions, logger: Logger, hooks
   });
   const targets = new Targets(options.tasks, options.executors, options.schedules);
   const firing = dataSourceFiring({ scheduler, targets, writes, control }, nudges, options);
-  const parts = { pool, heartbeatPool, broker, relay, tasks, resources, writes, scheduler, starts };
+  const looks = new OutcomeLooks(pool);
+  const parts = { pool, heartbeatPool, looks, broker, relay, tasks, resources, writes, scheduler, starts };
   const recovery = new Recovery({ ...parts, control, logger, options });
   const verbs = makeVerbs({ pool, scheduler, targets, firing, options, logger, nudge: published }, handlers);
   return { id, ...parts, control, targets, firing, recovery, verbs };

@@ -2,8 +2,10 @@ import type { EntityManager } from 'typeorm';
 import { ReeveError } from './core/errors.ts';
 import type { JsonValue } from './core/json.ts';
 import type { LedgerPool } from './executions/ledger-pool.ts';
+import type { UnpublishedStep } from './executions/sql/list-unpublished-steps.ts';
 import type { Scheduled } from './executions/schedule-execution.ts';
 import { BackgroundStarter } from './executors/background-starter.ts';
+import { TaskStarter } from './executors/task-starter.ts';
 import { ExecutionScheduler, type ExecuteRequest } from './executors/execution-scheduler.ts';
 import type { TaskRegistry } from './executors/task-registry.ts';
 import type { ResourceRegistry } from './resources/resource-registry.ts';
@@ -21,20 +23,24 @@ interface StartsOptions {
   readonly nudges: CommitNudge;
   /** Publishes what was started outside a transaction of the application's. */
   readonly nudge: () => void;
+  /** Publishes steps that are committed. */
+  readonly publish: (steps: readonly UnpublishedStep[]) => void;
 }
 
 /** How executions are started: in a transaction of the caller's, in one of their own, or in one statement. */
 export class Starts {
   readonly scheduler: ExecutionScheduler;
   readonly #background: BackgroundStarter;
+  readonly #tasks: TaskStarter;
   readonly #options: ResolvedOptions;
   readonly #nudges: CommitNudge;
 
-  constructor({ pool, resources, writes, tasks, options, nudges, nudge }: StartsOptions) {
+  constructor({ pool, resources, writes, tasks, options, nudges, nudge, publish }: StartsOptions) {
     const { schema, limits, lockTimeoutMs } = options;
     const queues = Object.keys(options.queues);
     this.scheduler = new ExecutionScheduler(resources, writes, tasks, { schema, limits, lockTimeoutMs, queues });
     this.#background = new BackgroundStarter(pool, lockTimeoutMs, nudge);
+    this.#tasks = new TaskStarter(pool, publish);
     this.#options = options;
     this.#nudges = nudges;
   }
@@ -46,8 +52,14 @@ export class Starts {
   }
 
   async alone(target: unknown, rest: readonly unknown[]): Promise<Scheduled> {
-    const background = await this.scheduler.background(executeRequest(target, rest, this.#options));
+    const request = executeRequest(target, rest, this.#options);
+    const background = await this.scheduler.background(request);
     if (background !== undefined && !background.hasIdempotencyKey) return this.#background.start(background);
+    const task =
+      background === undefined && request.executor.storesRawInput
+        ? await this.scheduler.taskRequest(request)
+        : undefined;
+    if (task !== undefined && !task.hasIdempotencyKey) return this.#tasks.start(task);
     return this.#options.dataSource.transaction((manager) => this.in(manager, target, rest));
   }
 

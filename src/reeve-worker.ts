@@ -170,7 +170,7 @@ export class WorkerService {
     else if (answer.ready.length === 0 && answer.executionEnded === undefined && answer.dueLater !== false)
       this.#due.wake();
     if (answer.executionEnded === undefined) return;
-    this.#due.wake();
+    if (parentId !== null) this.#due.wake();
     this.#options.onEnded(executionId);
   }
 }

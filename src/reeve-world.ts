@@ -1,5 +1,5 @@
 import { didYouMean } from './core/nearest-name.ts';
-import { durationMs, type Duration } from './core/duration.ts';
+import type { Duration } from './core/duration.ts';
 import { isReeveError, ReeveError } from './core/errors.ts';
 import type { ExecutionOutcome } from './executions/await-execution.ts';
 import type { Scheduled } from './executions/schedule-execution.ts';
@@ -15,8 +15,10 @@ import type { ResolvedOptions } from './reeve-options.ts';
 /** What is needed of a Reeve. */
 interface Host extends Execute {
   readonly options: ResolvedOptions;
-  result(executionId: string, options?: { readonly timeout?: Duration }): Promise<ExecutionOutcome>;
 }
+
+/** Waits for the end of what was started just now. */
+type ResultOfNew = (executionId: string, timeout: Duration) => Promise<ExecutionOutcome>;
 
 /** How a command or code ended. */
 export interface WorldAnswer {
@@ -39,10 +41,12 @@ interface WantedQueues {
 export class VerbWorld {
   readonly #host: Host;
   readonly #runtime: () => Promise<VerbRuntime | undefined>;
+  readonly #result: ResultOfNew;
 
-  constructor(host: Host, runtime: () => Promise<VerbRuntime | undefined>) {
+  constructor(host: Host, runtime: () => Promise<VerbRuntime | undefined>, result: ResultOfNew) {
     this.#host = host;
     this.#runtime = runtime;
+    this.#result = result;
   }
 
   /** Makes the first objects and verbs of the world; what is there already is left, verbs are brought up to date. */
@@ -148,8 +152,7 @@ export class VerbWorld {
   }
 
   async #answer(executionId: string, timeout: Duration = '30s'): Promise<WorldAnswer> {
-    durationMs(timeout, 'timeout');
-    const { state, result, error } = await this.#host.result(executionId, { timeout });
+    const { state, result, error } = await this.#result(executionId, timeout);
     const {
       output = [],
       exitStatus = 0,

@@ -1,4 +1,4 @@
-import { EventEmitter, once } from 'node:events';
+import { EventEmitter } from 'node:events';
 import type { EntityManager } from 'typeorm';
 import { Schedules } from './beat/schedules.ts';
 import { durationMs, type Duration } from './core/duration.ts';
@@ -85,7 +85,7 @@ export class Reeve implements Execute, ExecuteInline {
     this.#logger = this.options.logger ?? createLogger(this.options.logLevel);
     this.throttles = new Throttles(() => this.#connect());
     this.schedules = new Schedules(async () => ({ ...(await this.#connect()), changed: () => this.#beats.wake() }));
-    this.world = new VerbWorld(this, async () => (await this.#connect()).verbs);
+    this.world = new VerbWorld(this, async () => (await this.#connect()).verbs, this.#result.bind(this, true));
     this.execute = (target: unknown, ...rest: unknown[]) => this.#executeAlone(target, rest);
     this.executeInline = async (target: unknown, ...rest: unknown[]) => {
       const engine = await this.#connect();
@@ -167,9 +167,15 @@ export class Reeve implements Execute, ExecuteInline {
    * @throws EXECUTION_NOT_FOUND, or RESULT_TIMEOUT after `timeout` (default `1m`); the execution goes on then.
    */
   async result(executionId: string, options: { readonly timeout?: Duration } = {}): Promise<ExecutionOutcome> {
-    const { pool } = await this.#connect();
+    return this.#result(false, executionId, options.timeout ?? '1m');
+  }
+
+  async #result(isNew: boolean, executionId: string, timeout: Duration): Promise<ExecutionOutcome> {
+    const { pool, looks } = await this.#connect();
     return awaitExecution(pool, executionId, {
-      timeoutMs: durationMs(options.timeout ?? '1m', 'timeout'),
+      looks,
+      isNew,
+      timeoutMs: durationMs(timeout, 'timeout'),
       pause: (ms) => this.#pause(executionId, ms),
     });
   }
@@ -368,9 +374,15 @@ export class Reeve implements Execute, ExecuteInline {
 
   /** Waits, but not longer than until this process knows that the execution has changed. */
   async #pause(executionId: string, ms: number): Promise<void> {
-    await once(this.#events, executionId, { signal: AbortSignal.timeout(Math.max(1, Math.round(ms))) }).catch(
-      () => undefined,
-    );
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.#events.off(executionId, done);
+        resolve();
+      };
+      const timer = setTimeout(done, Math.max(1, Math.round(ms)));
+      this.#events.once(executionId, done);
+    });
   }
 }
 

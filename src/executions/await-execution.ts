@@ -3,7 +3,9 @@ import { isUuid } from '../core/ids.ts';
 import { formatMs } from '../core/duration.ts';
 import type { JsonValue } from '../core/json.ts';
 import type { Connection } from './connection.ts';
+import type { OutcomeLooks } from './outcome-looks.ts';
 import { findExecution, listSteps, type ExecutionView, type StepView } from './read-executions.ts';
+import { findOutcomes, type OutcomeRow } from './sql/find-outcomes.ts';
 import { isEnded, type EndedExecutionState, type ExecutionState, type StepState } from './states.ts';
 
 /** How an execution ended. A failure is an answer here, not an exception. */
@@ -32,10 +34,16 @@ export interface WaitOptions {
   readonly timeoutMs: number;
   /** Ends the wait for the next look early, when this process knows that something has changed. */
   readonly pause: (ms: number) => Promise<void>;
+  /** Shared by all who wait in this process. */
+  readonly looks?: OutcomeLooks;
+  /** It was started just now, so that the first look comes after a pause. */
+  readonly isNew?: boolean;
 }
 
 const firstPauseMs = 20;
 const longestPauseMs = 500;
+/** Pauses end at multiples of it, so that those who wait at the same time look in one statement. */
+const lookEveryMs = 10;
 
 /**
  * Waits until an execution has ended.
@@ -48,19 +56,32 @@ export async function awaitExecution(
   options: WaitOptions,
 ): Promise<ExecutionOutcome> {
   const deadline = performance.now() + options.timeoutMs;
+  if (options.isNew === true) await options.pause(firstPauseMs);
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 1.5, longestPauseMs)) {
-    const execution = await getExecution(connection, executionId);
-    if (isEnded(execution.state)) return outcomeOf(connection, execution, execution.state);
+    const found = await look(connection, executionId, options.looks);
+    if (isEnded(found.state)) {
+      return { executionId, state: found.state, result: found.result, error: found.error };
+    }
     const leftMs = deadline - performance.now();
     if (leftMs <= 0) {
+      const { executor, currentStep } = await getExecution(connection, executionId);
       throw new ReeveError(
         'RESULT_TIMEOUT',
-        `execution ${executionId} of "${execution.executor}" is still "${execution.state}" after ${formatMs(options.timeoutMs)}, at step "${execution.currentStep ?? ''}"`,
-        { retryable: true, details: { executionId, state: execution.state } },
+        `execution ${executionId} of "${executor}" is still "${found.state}" after ${formatMs(options.timeoutMs)}, at step "${currentStep ?? ''}"`,
+        { retryable: true, details: { executionId, state: found.state } },
       );
     }
-    await options.pause(Math.min(pauseMs, leftMs));
+    const wakeAt = performance.now() + pauseMs;
+    await options.pause(Math.min(pauseMs + lookEveryMs - (wakeAt % lookEveryMs), leftMs));
   }
+}
+
+async function look(connection: Connection, executionId: string, looks: OutcomeLooks | undefined): Promise<OutcomeRow> {
+  if (!isUuid(executionId)) throw notFound(executionId);
+  const id = executionId.toLowerCase();
+  const found = looks === undefined ? (await findOutcomes(connection, [id]))[0] : await looks.look(id);
+  if (found === undefined) throw notFound(executionId);
+  return found;
 }
 
 /** The changes of an execution from now until its end; what has happened before comes first. */
@@ -91,17 +112,11 @@ export async function* watchExecution(
 export async function getExecution(connection: Connection, executionId: string): Promise<ExecutionView> {
   const execution = isUuid(executionId) ? await findExecution(connection, executionId) : undefined;
   if (execution !== undefined) return execution;
-  throw new ReeveError('EXECUTION_NOT_FOUND', `there is no execution ${executionId}`, { details: { executionId } });
+  throw notFound(executionId);
 }
 
-async function outcomeOf(
-  connection: Connection,
-  execution: ExecutionView,
-  state: EndedExecutionState,
-): Promise<ExecutionOutcome> {
-  const steps = state === 'succeeded' ? await listSteps(connection, execution.id) : [];
-  const last = steps.findLast((step) => step.kind !== 'join');
-  return { executionId: execution.id, state, result: last?.result ?? null, error: execution.error };
+function notFound(executionId: string): ReeveError {
+  return new ReeveError('EXECUTION_NOT_FOUND', `there is no execution ${executionId}`, { details: { executionId } });
 }
 
 function stepChange(executionId: string, step: StepView): ExecutionChange {

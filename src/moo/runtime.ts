@@ -4,6 +4,7 @@ import { MessageWriter } from './tasks/messages.ts';
 import type { TaskScheduling } from './tasks/scheduling.ts';
 import type { VerbLimits } from './sandbox/limits.ts';
 import { SandboxPool } from './sandbox/sandbox-pool.ts';
+import { LearnedNames } from './world/learned-names.ts';
 import { WorldPool } from './world-pool.ts';
 
 export interface RuntimeOptions {
@@ -22,6 +23,7 @@ export class VerbRuntime {
   readonly options: RuntimeOptions;
   readonly pool: WorldPool;
   readonly messages: MessageWriter;
+  readonly learned = new LearnedNames();
   readonly #messagePool: WorldPool;
   #sandbox: Promise<SandboxPool> | undefined;
 

@@ -7,9 +7,12 @@ import { isConnectionError } from '../executions/sql-state.ts';
 /** COMMIT was sent and no answer came: whoever asks must look whether the completion of the step is there. */
 export class WorldCommitUnknown extends Error {}
 
-/** Statement and lock timeouts of verbs: short, because a verb that waits holds what others want. */
-const statementTimeoutMs = 1_000;
-const lockTimeoutMs = 1_000;
+/**
+ * Statement and lock timeouts of verbs: short, because a verb that waits holds what others want; but longer than
+ * PostgreSQL takes to see that two wait for each other (1 s), so that one of them is run again instead of both refused.
+ */
+const statementTimeoutMs = 2_000;
+const lockTimeoutMs = 1_500;
 
 /** One connection of the pool inside a transaction. */
 export interface WorldTransaction {
@@ -36,6 +39,9 @@ export class WorldPool implements Connection {
       idle_in_transaction_session_timeout: taskMs + 5_000,
     };
     const flags = Object.entries(settings).map(([name, ms]) => `-c ${name}=${Math.ceil(ms)}ms`);
+    // What verbs read they find by indexes, whatever the parameters: planned once for each connection, also while the
+    // tables are so small that a plan for their size would be wrong soon.
+    flags.push('-c plan_cache_mode=force_generic_plan', '-c enable_seqscan=off');
     this.#pool = new Pool({
       application_name: 'reeve-verbs',
       connectionTimeoutMillis: 10_000,

@@ -39,6 +39,8 @@ export class Relay {
   readonly #loop: Loop;
   /** What was published here and may not be marked yet, so that it is not sent again in the meantime. */
   readonly #unmarked = new Map<string, UnpublishedStep>();
+  /** What {@link publish} has under way. */
+  readonly #sending = new Set<Promise<void>>();
   #nudged = false;
   #started = false;
   #markTimer: NodeJS.Timeout | undefined;
@@ -67,8 +69,21 @@ export class Relay {
     this.#loop.wake();
   }
 
+  /**
+   * Publishes steps that somebody has just committed and knows, without looking for them. Never throws and is not waited
+   * for: what does not get through is found by the next look.
+   */
+  publish(steps: readonly UnpublishedStep[]): void {
+    if (steps.length === 0 || (!this.#options.nudged && !this.#started)) return;
+    const sending = this.#publish(steps)
+      .catch(() => this.nudge())
+      .finally(() => this.#sending.delete(sending));
+    this.#sending.add(sending);
+  }
+
   async stop(): Promise<void> {
     await this.#loop.stop();
+    await Promise.all(this.#sending);
     await this.#mark().catch(() => undefined);
   }
 

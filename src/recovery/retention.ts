@@ -7,6 +7,8 @@ import type { Connection } from '../executions/connection.ts';
 import { sqlState } from '../executions/sql-state.ts';
 import { pruneEvents } from '../executions/sql/prune-events.ts';
 import { pruneExecutions } from '../executions/sql/prune-executions.ts';
+import { pruneFloods } from '../executions/sql/prune-floods.ts';
+import { pruneMessages } from '../executions/sql/prune-messages.ts';
 import { pruneFires } from '../executions/sql/prune-fires.ts';
 import { pruneWorkers } from '../executions/sql/prune-workers.ts';
 
@@ -20,23 +22,28 @@ export interface RetentionOptions {
   readonly fires?: Duration | false;
   /** Events that belong to no execution, and the rows of processes that are gone. Default `90d`. */
   readonly events?: Duration | false;
+  /** Messages to players of the world of verbs. Default `30d`. */
+  readonly messages?: Duration | false;
 }
 
 /** In milliseconds; undefined for ever. */
 export type Retention = { readonly [K in keyof RetentionOptions]-?: number | undefined };
 
-const defaults = { succeeded: '30d', failed: '90d', fires: '30d', events: '90d' } as const;
+const defaults = { succeeded: '30d', failed: '90d', fires: '30d', events: '90d', messages: '30d' } as const;
+/** Counts of lines matter for ten seconds; they go with the messages, but need not be kept as long. */
+const floodMs = 3_600_000;
 
 /** @throws CONFIGURATION_INVALID for an unknown name or a bad duration. */
 export function parseRetention(options: RetentionOptions | false): Retention {
-  const given = options === false ? { succeeded: false, failed: false, fires: false, events: false } : options;
-  const problems = unknownOptions(given, Object.keys(defaults), 'retention');
+  const names = Object.keys(defaults) as (keyof RetentionOptions)[];
+  const given = options === false ? Object.fromEntries(names.map((name) => [name, false])) : options;
+  const problems = unknownOptions(given, names, 'retention');
   if (problems.length > 0) throw problemsError('CONFIGURATION_INVALID', 'The retention is wrong', problems);
   const ageOf = (name: keyof RetentionOptions): number | undefined => {
     const age = (given as RetentionOptions)[name] ?? defaults[name];
     return age === false ? undefined : durationMs(age, `retention.${name}`);
   };
-  return { succeeded: ageOf('succeeded'), failed: ageOf('failed'), fires: ageOf('fires'), events: ageOf('events') };
+  return Object.fromEntries(names.map((name) => [name, ageOf(name)])) as Retention;
 }
 
 const intervalMs = 60_000;
@@ -54,13 +61,15 @@ export class RetentionLoop {
   #batch = largestBatch;
 
   constructor(connection: Connection, retention: Retention, logger: Logger) {
-    const { succeeded, failed, fires, events } = retention;
+    const { succeeded, failed, fires, events, messages } = retention;
     this.#jobs = [
       ...(succeeded === undefined ? [] : [prune(pruneExecutions, connection, 'succeeded', succeeded)]),
       ...(failed === undefined ? [] : [prune(pruneExecutions, connection, 'unsuccessful', failed)]),
       ...(fires === undefined ? [] : [(limit: number) => pruneFires(connection, fires, limit)]),
       ...(events === undefined ? [] : [(limit: number) => pruneEvents(connection, events, limit)]),
       ...(events === undefined ? [] : [(limit: number) => pruneWorkers(connection, events, limit)]),
+      ...(messages === undefined ? [] : [(limit: number) => pruneMessages(connection, messages, limit)]),
+      ...(messages === undefined ? [] : [(limit: number) => pruneFloods(connection, floodMs, limit)]),
     ];
     this.#loop = new Loop({ name: 'retention', logger, intervalMs, round: (signal) => this.#round(signal) });
   }

@@ -8,6 +8,7 @@ const reeve = defineReeve({
   dataSource: new DataSource({ type: 'postgres', url: process.env['TEST_URL'] ?? '', installExtensions: false }),
   redis: process.env['TEST_REDIS'],
   verbs: {},
+  queues: { verbs: { concurrency: 1 } },
   timing: quickTiming,
   logger: createLogger((process.env['REEVE_TEST_LOG'] as 'debug' | undefined) ?? 'silent'),
 });

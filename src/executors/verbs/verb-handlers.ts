@@ -1,6 +1,8 @@
 import { ReeveError } from '../../core/errors.ts';
 import { isConnectionError } from '../../executions/sql-state.ts';
+import type { Connection } from '../../executions/connection.ts';
 import type { FinishAnswer } from '../../executions/finish-step.ts';
+import type { ReadyStep } from '../../executions/sql/advance-steps.ts';
 import { SandboxEnded } from '../../moo/sandbox/sandbox-child.ts';
 import type { VerbRuntime } from '../../moo/runtime.ts';
 import { errorMark, runCommandLine } from '../../moo/tasks/run-command.ts';
@@ -12,7 +14,7 @@ import { InternalVerbError, verbErrorOf, type VerbTask } from '../../moo/tasks/v
 import { World } from '../../moo/world/world.ts';
 import type { HandlerAnswer, StepHandler, StepRun } from '../../tasks/step-handler.ts';
 import { validateInput } from '../../tasks/standard-schema.ts';
-import { hasEarlierCommand, hurryNextCommand } from './player-turns.ts';
+import { handOnTurn, PlayerTurns } from './player-turns.ts';
 import {
   invokeVerb,
   parseCode,
@@ -27,32 +29,39 @@ const turnDelayMs = 250;
 
 /** The handlers of the three tasks, for one Reeve. */
 export function verbHandlers(runtime: VerbRuntime): Map<string, StepHandler> {
+  const turns = new PlayerTurns();
   return new Map<string, StepHandler>([
-    [parseCommand.name, (run) => handleCommand(runtime, run)],
+    [parseCommand.name, (run) => handleCommand(runtime, turns, run)],
     [parseCode.name, (run) => handleCode(runtime, run)],
     [invokeVerb.name, (run) => handleInvocation(runtime, run)],
   ]);
 }
 
-async function handleCommand(runtime: VerbRuntime, run: StepRun): Promise<HandlerAnswer> {
+/** An earlier command of the same player has not ended. */
+class NotYourTurn extends Error {}
+
+async function handleCommand(runtime: VerbRuntime, turns: PlayerTurns, run: StepRun): Promise<HandlerAnswer> {
   const { caller, line } = (await validateInput(parseCommand.inputSchema, run.args, 'parseCommand')) as CommandInput;
   const { executionId } = run.context;
-  if (await hasEarlierCommand(runtime.pool, caller, executionId)) {
-    return { kind: 'again', delayMs: turnDelayMs, poll: run.step.poll };
-  }
-  try {
-    return await runStep(
-      runtime,
-      run,
-      { player: caller, account: caller, root: executionId, hops: 0 },
-      async (task) => {
+  return turns.inTurn(caller, async () => {
+    let isAwaited = false;
+    const atEnd = async (connection: Connection): Promise<readonly ReadyStep[]> =>
+      turns.wasSentBack(caller) || isAwaited ? handOnTurn(connection, caller) : [];
+    const whose = { player: caller, account: caller, root: executionId, hops: 0, atEnd };
+    try {
+      return await runStep(runtime, run, whose, async (task) => {
+        const turn = await task.world.loadNearby(caller, executionId, runtime.learned.owners);
+        if (turn.hasEarlier) throw new NotYourTurn();
+        isAwaited = turn.hasLater;
         if (await isGone(task, run, [caller])) return { output: [], exitStatus: 0, skipped: true };
         return runCommandLine(task, caller, line);
-      },
-    );
-  } finally {
-    if (await hurryNextCommand(runtime.pool, caller)) runtime.options.scheduling.nudge();
-  }
+      });
+    } catch (error) {
+      if (!(error instanceof NotYourTurn)) throw error;
+      turns.sendBack(caller);
+      return { kind: 'again', delayMs: turnDelayMs, poll: run.step.poll };
+    }
+  });
 }
 
 async function handleCode(runtime: VerbRuntime, run: StepRun): Promise<HandlerAnswer> {
@@ -99,7 +108,11 @@ async function isGone(task: VerbTask, run: StepRun, ids: readonly number[]): Pro
   return true;
 }
 
-type Whose = Pick<TaskRequest, 'player' | 'account' | 'root' | 'hops'> & { readonly deliver?: (line: string) => void };
+type Whose = Pick<TaskRequest, 'player' | 'account' | 'root' | 'hops'> & {
+  readonly deliver?: (line: string) => void;
+  /** The last statements of its transaction; answers the steps that they have made ready. */
+  readonly atEnd?: (connection: Connection) => Promise<readonly ReadyStep[]>;
+};
 
 /** From the claim of the step to its completion, which is stored in the commit of the task. */
 async function runStep(
@@ -113,11 +126,12 @@ async function runStep(
     const finish = await runTask<FinishAnswer>(runtime, { ...whose, taskId: executionId, signal, logger }, work, {
       async complete({ connection }, result) {
         const answer = await run.complete(connection, result);
-        return answer.kind === 'stale' ? undefined : answer;
+        if (answer.kind === 'stale') return undefined;
+        const ready = (await whose.atEnd?.(connection)) ?? [];
+        return { ...answer, ready: [...answer.ready, ...ready] };
       },
       isCompleted: () => run.isCompleted(),
     });
-    runtime.options.scheduling.nudge();
     return { kind: 'completed', finish };
   } catch (error) {
     if (error instanceof TaskLost) return { kind: 'completed', finish: { kind: 'stale' } };

@@ -1,7 +1,6 @@
 import type { ObjectRow, VerbRow } from '../world/rows.ts';
-import { findCommandVerbs } from '../world/sql.ts';
 import { VerbError } from '../world/verb-error.ts';
-import { objectSubject, type World } from '../world/world.ts';
+import { objectSubject, type CommandVerb, type World } from '../world/world.ts';
 import { lex, type Command, type Phrase } from './lex.ts';
 import { ambiguous, resolvePhrase, surroundingsOf, type Surroundings } from './resolve-name.ts';
 
@@ -56,16 +55,13 @@ export async function parseCommandText(world: World, playerId: number, text: str
  * @throws NoSuchVerbError, NoSuchObjectError
  */
 export async function dispatch(world: World, parsed: ParsedCommand): Promise<Dispatched> {
-  const { player, inventory, room } = parsed.around;
+  const { player } = parsed.around;
   const word = parsed.command.words[0] ?? '';
-  const objects = [...parsed.preps.values()].flat().map(({ object }) => object);
-  const order = [player, ...inventory, room, parsed.dobj?.object, ...objects].flatMap((each) => each ?? []);
   const readable: ObjectRow[] = [];
-  for (const each of order) {
+  for (const each of searched(parsed)) {
     if (await world.isAllowed(player.id, 'read', objectSubject(each))) readable.push(each);
   }
-  const ids = [...new Set(readable.map(({ id }) => id))];
-  const verbs = await findCommandVerbs(world.connection, ids, word);
+  const verbs = await world.commandVerbs([...new Map(readable.map((each) => [each.id, each])).values()], word);
   let winner: { self: number; verb: VerbRow } | undefined;
   for (const { id } of readable) {
     const fitting = verbs.filter((verb) => verb.onId === id && fits(verb, id, parsed));
@@ -77,6 +73,18 @@ export async function dispatch(world: World, parsed: ParsedCommand): Promise<Dis
     throw new VerbError('NoSuchObjectError', `There is no '${parsed.dobj.text}' here.`);
   }
   throw new VerbError('NoSuchVerbError', "I don't know how to do that.");
+}
+
+/** Where a verb is looked for, in this order. */
+function searched({ around: { player, inventory, room }, dobj, preps }: ParsedCommand): ObjectRow[] {
+  const objects = [...preps.values()].flat().map(({ object }) => object);
+  return [player, ...inventory, room, dobj?.object, ...objects].flatMap((each) => each ?? []);
+}
+
+/** The names that {@link dispatch} will ask for, so that they can be read together with others. */
+export function commandNames(parsed: ParsedCommand): { readonly id: number; readonly name: string }[] {
+  const name = (parsed.command.words[0] ?? '').toLowerCase();
+  return searched(parsed).map(({ id }) => ({ id, name }));
 }
 
 function fits(verb: VerbRow, on: number, { dobj, preps }: ParsedCommand): boolean {
@@ -93,11 +101,7 @@ function fits(verb: VerbRow, on: number, { dobj, preps }: ParsedCommand): boolea
 }
 
 /** More typed prepositions that it declares, fewer declared ones that were not typed, nearer, older. */
-function order4(
-  a: VerbRow & { readonly place: number },
-  b: VerbRow & { readonly place: number },
-  { preps }: ParsedCommand,
-): number {
+function order4(a: CommandVerb, b: CommandVerb, { preps }: ParsedCommand): number {
   const declared = (verb: VerbRow): string[] => Object.keys(verb.iobj);
   const typed = (verb: VerbRow): number =>
     declared(verb).filter((each) => preps.has(each) || (each === 'any' && preps.size > 0)).length;

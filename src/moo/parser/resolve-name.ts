@@ -14,17 +14,12 @@ export interface Surroundings {
 
 export async function surroundingsOf(world: World, playerId: number): Promise<Surroundings> {
   const player = await world.object(playerId);
-  const { rows } = await world.connection.query<{ id: number }>(
-    `SELECT id FROM ${world.schema}.moo_object WHERE location_id = $1 OR location_id = $2 OR id = $2 ORDER BY id`,
-    [playerId, player.locationId],
-  );
-  const near = await world.load(rows.map(({ id }) => id));
-  const isIn = (id: number | null) => (row: ObjectRow) => id !== null && row.locationId === id;
+  const { locationId } = player;
   return {
     player,
-    inventory: near.filter(isIn(playerId)),
-    room: near.find((row) => row.id === player.locationId),
-    inRoom: near.filter(isIn(player.locationId)),
+    inventory: await world.contents(playerId),
+    room: locationId === null ? undefined : await world.find(locationId),
+    inRoom: locationId === null ? [] : await world.contents(locationId),
   };
 }
 

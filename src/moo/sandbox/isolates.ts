@@ -19,6 +19,8 @@ export class Isolates {
   readonly #memoryMb: number;
   readonly #spare: number;
   #warm: Prepared[] = [];
+  /** The compiled prelude, which every context begins with. */
+  #compiled: ivm.ExternalCopy<ArrayBuffer> | undefined;
   readonly #idle = new Map<string, ivm.Isolate[]>();
   readonly #used = new Set<ivm.Isolate>();
 
@@ -70,7 +72,12 @@ export class Isolates {
 
   #prepare(isolate: ivm.Isolate): Prepared {
     const context = isolate.createContextSync();
-    const script = isolate.compileScriptSync(prelude, { filename: 'reeve:prelude' });
+    const filename = 'reeve:prelude';
+    const script: ivm.Script & ivm.CachedDataResult =
+      this.#compiled === undefined
+        ? isolate.compileScriptSync(prelude, { filename, produceCachedData: true })
+        : isolate.compileScriptSync(prelude, { filename, cachedData: this.#compiled });
+    this.#compiled ??= script.cachedData;
     return { isolate, context, begin: script.runSync(context, { reference: true }) };
   }
 }

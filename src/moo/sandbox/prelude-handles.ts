@@ -5,6 +5,10 @@ export const preludeHandles = {
 const handles = new Map();
 const never = new Set(['then', 'toJSON', 'constructor', '__proto__', 'prototype', 'valueOf']);
 const methodNames = new Set(words.methods), attributeNames = new Set(words.attributes), writableNames = new Set(words.writable);
+function knownProperty(id, name) {
+  const told = previews.get(id);
+  return told !== undefined && told.has !== undefined && typeof name === 'string' && hasOwn(told.has, name) ? told.has[name] : undefined;
+}
 function handle(id) {
   const known = handles.get(id);
   if (known !== undefined) return known;
@@ -18,8 +22,11 @@ function handle(id) {
       const told = previews.get(id);
       if (told !== undefined && (name === 'name' || name === 'obvious')) return told[name];
       if (told !== undefined && name === 'isPlayer') return () => told.isPlayer;
+      if (name === 'hasProperty') return (wanted) => knownProperty(id, wanted) ?? ask(name, [id, ...encode([wanted])]);
+      if (told !== undefined && name === 'contents' && told.contents !== undefined) return told.contents.map((each) => handle(each));
       if (attributeNames.has(name)) return ask('attribute', [id, name]);
       if (methodNames.has(name)) return (...given) => ask(name, [id, ...encode(given)]);
+      if (told !== undefined && told.props !== undefined && hasOwn(told.props, name)) return decode(told.props[name]);
       const found = ask('member', [id, name]);
       return found.verb === true ? (...given) => ask('call', [id, name, encode(given)]) : found.value;
     },
@@ -30,7 +37,7 @@ function handle(id) {
       else ask('setProperty', [id, name, encode(value)]);
       return true;
     },
-    has: (_target, name) => typeof name === 'string' && !never.has(name) && ask('hasProperty', [id, name]),
+    has: (_target, name) => typeof name === 'string' && !never.has(name) && (knownProperty(id, name) ?? ask('hasProperty', [id, name])),
     deleteProperty: (_target, name) => typeof name === 'string' && ask('removeProperty', [id, name]),
     defineProperty() { throw thrown('UserError', 'Assign the property instead.'); },
     setPrototypeOf: () => false,
@@ -71,6 +78,7 @@ function parserOf(parsed) {
       return options && options.lookup ? ask('lookup', [found.text]) : missing(found.text);
     } });
 }
+if (start.told !== undefined) for (const id of keysOf(start.told)) previews.set(+id, start.told[id]);
 const parser = parserOf(start.parser);
 const timed = (limit) => freeze({ elapsed: (now() - start.begun) / 1000, timeLimit: limit, remaining: (start.begun + limit * 1000 - now()) / 1000 });
 const context = freeze({

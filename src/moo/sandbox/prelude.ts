@@ -10,7 +10,7 @@ import { preludeHandles } from './prelude-handles.ts';
 const harden = `
 const gone = ['WebAssembly', 'SharedArrayBuffer', 'Atomics', 'WeakRef', 'FinalizationRegistry', 'console'];
 for (const name of gone) delete globalThis[name];
-const { freeze, isFrozen, defineProperty, getOwnPropertyDescriptor, getPrototypeOf, keys: keysOf, create: createObject } = Object;
+const { freeze, isFrozen, defineProperty, getOwnPropertyDescriptor, getPrototypeOf, keys: keysOf, create: createObject, hasOwn } = Object;
 const { apply, ownKeys } = Reflect;
 const ErrorOf = Error;
 const stringify = JSON.stringify, parse = JSON.parse, isArray = Array.isArray;

@@ -12,11 +12,10 @@ export interface ProcessUse {
 /** What a process uses, from /proc; undefined where there is none, or no such process. */
 export function processUse(pid: number): ProcessUse | undefined {
   try {
-    const pages = Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]);
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return {
-      rssMb: (pages * pageBytes) / 1_048_576,
+      rssMb: (Number(fields[21]) * pageBytes) / 1_048_576,
       cpuMs: (Number(fields[11]) + Number(fields[12])) * tickMs,
     };
   } catch {

@@ -32,7 +32,9 @@ interface OpenTask {
 
 const busyPollMs = 50;
 const idlePollMs = 500;
+/** What a child without a task may use: this much, and a small share of the time, whoever else is busy on the machine. */
 const idleCpuMs = 400;
+const idleCpuShare = 0.02;
 
 /**
  * One child process and its only task. Whatever it sends that the protocol does not allow is the end of it: it is user
@@ -50,6 +52,7 @@ export class SandboxChild {
   #lastCall = 0;
   #poll: NodeJS.Timeout | undefined;
   #idleCpu = 0;
+  #idleSince = 0;
   #stderr = '';
   /** How many tasks it has begun. */
   tasks = 0;
@@ -107,7 +110,7 @@ export class SandboxChild {
   begin(host: HostCall): void {
     if (this.#task !== undefined) throw new Error('the sandbox child has a task already');
     this.tasks += 1;
-    this.#task = { host, frames: new Map(), cpuAtStart: processUse(this.pid)?.cpuMs ?? 0 };
+    this.#task = { host, frames: new Map(), cpuAtStart: processUse(this.pid)?.cpuMs ?? this.#idleCpu };
     this.#watch(busyPollMs);
   }
 
@@ -134,6 +137,7 @@ export class SandboxChild {
       clearTimeout(timer);
     }
     this.#idleCpu = processUse(this.pid)?.cpuMs ?? 0;
+    this.#idleSince = performance.now();
     this.#watch(idlePollMs);
   }
 
@@ -214,10 +218,10 @@ export class SandboxChild {
       if (use.cpuMs - task.cpuAtStart > this.#limits.cpuMs) this.kill('cpu', 'the sandbox used up its processor time');
       return;
     }
-    if (this.tasks > 0 && use.cpuMs - this.#idleCpu > idleCpuMs) {
+    const mayUse = idleCpuMs + (performance.now() - this.#idleSince) * idleCpuShare;
+    if (this.tasks > 0 && use.cpuMs - this.#idleCpu > mayUse) {
       this.kill('violation', 'the sandbox worked without a task');
     }
-    this.#idleCpu = use.cpuMs;
   }
 
   #end(reason: SandboxEnded): void {

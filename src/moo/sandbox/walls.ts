@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import process from 'node:process';
@@ -42,8 +43,12 @@ function readableFolders(entry: string): string[] | undefined {
     const loader = path.dirname(createRequire(`${isolatedVm}/`).resolve('node-gyp-build/package.json'));
     const here = path.dirname(fileURLToPath(import.meta.url));
     const scopes = [here, path.dirname(entry)].flatMap((folder) => parentsOf(folder).map((up) => `${up}/package.json`));
+    // Where node_modules is a symbolic link, or what is in it, Node looks there under its first name.
+    const linked = parentsOf(here)
+      .map((up) => path.join(up, 'node_modules', 'isolated-vm'))
+      .filter((folder) => existsSync(folder));
     // The loader of isolated-vm looks there to tell the C library.
-    return [...new Set([here, path.dirname(entry), isolatedVm, loader, '/etc/alpine-release', ...scopes])];
+    return [...new Set([here, path.dirname(entry), isolatedVm, ...linked, loader, '/etc/alpine-release', ...scopes])];
   } catch {
     return undefined;
   }

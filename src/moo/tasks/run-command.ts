@@ -1,6 +1,7 @@
 import { isConflictError } from '../../executions/sql-state.ts';
-import { dispatch, parseCommandText } from '../parser/dispatch.ts';
+import { commandNames, dispatch, parseCommandText, type ParsedCommand } from '../parser/dispatch.ts';
 import { splitLine } from '../parser/split.ts';
+import type { Roles } from '../world/learned-names.ts';
 import { systemId } from '../world/rows.ts';
 import { SandboxEnded } from '../sandbox/sandbox-child.ts';
 import { VerbError, WorldConflict } from '../world/verb-error.ts';
@@ -23,16 +24,17 @@ export async function runCommandLine(task: VerbTask, player: number, line: strin
   const { output } = task.setting;
   if (line.trim() === '') return { output: [], exitStatus: 0 };
   const { connection } = task.world;
-  for (const fragment of splitLine(line)) {
-    await connection.query('SAVEPOINT fragment');
+  for (const [index, fragment] of splitLine(line).entries()) {
+    if (index > 0) await connection.query('SAVEPOINT fragment');
     try {
       await runFragment(task, player, fragment);
       task.checkFailure();
-      await connection.query('RELEASE SAVEPOINT fragment');
+      if (index > 0) await connection.query('RELEASE SAVEPOINT fragment');
     } catch (thrown) {
       const error = task.causeOf(thrown);
       if (isFinal(error, task)) throw error;
-      await connection.query('ROLLBACK TO SAVEPOINT fragment');
+      // Before the first fragment nothing was written, so that its savepoint is the beginning of the transaction.
+      await connection.query(index > 0 ? 'ROLLBACK TO SAVEPOINT fragment' : 'ROLLBACK; BEGIN');
       task.world.forget();
       for (const text of await errorLines(task, player, error, 'command')) output.print(text);
       return { output: output.lines, exitStatus: 1 };
@@ -54,8 +56,7 @@ async function runFragment(task: VerbTask, player: number, fragment: string): Pr
   task.parsed = parsed;
   const { words } = parsed.command;
   const { room } = parsed.around;
-  const places = room === undefined ? [] : [room.id];
-  await world.prefetch([{ id: systemId, name: 'do_command' }, ...places.map((id) => ({ id, name: 'turnfunc' }))]);
+  await prefetch(task, parsed);
   const doCommand = await world.member(systemId, 'do_command');
   if (doCommand.verbs.length > 0) {
     const handled = await task.callVerb(player, { self: systemId, name: 'do_command' }, [...words]);
@@ -73,6 +74,32 @@ async function runFragment(task: VerbTask, player: number, fragment: string): Pr
   if (room === undefined) return;
   const turn = await world.member(room.id, 'turnfunc');
   if (turn.verbs.length > 0) await task.callVerb(player, { self: room.id, name: 'turnfunc' }, []);
+}
+
+/** Reads in one statement what the command needs, and what others with its first word have asked for. */
+async function prefetch(task: VerbTask, parsed: ParsedCommand): Promise<void> {
+  const { world, setting } = task;
+  const { player, room } = parsed.around;
+  const word = parsed.command.words[0] ?? '';
+  const roles: Roles = new Map([
+    ...(parsed.dobj?.object ? [[parsed.dobj.object.id, 'dobj'] as const] : []),
+    ...(room === undefined ? [] : [[room.id, 'room'] as const]),
+    [player.id, 'player'],
+    [systemId, 'system'],
+  ]);
+  const places = room === undefined ? [] : [room.id];
+  const expected = setting.learned.expected(word, roles);
+  await world.prefetch([
+    { id: systemId, name: 'do_command' },
+    ...places.flatMap((id) => [
+      { id, name: 'turnfunc' },
+      { id, name: 'huh' },
+    ]),
+    ...commandNames(parsed),
+    ...expected,
+  ]);
+  task.expectsContents = (id) => expected.some((each) => each.id === id && each.name === 'contents');
+  world.onMissed = (missed) => setting.learned.learn(word, roles, missed);
 }
 
 /** What the player reads: the words of a UserError, nothing of a mistake inside a verb unless he is a wizard. */

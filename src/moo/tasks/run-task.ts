@@ -51,6 +51,7 @@ export async function runTask<Finish>(
   for (let run = 1; ; run += 1) {
     const transaction = await runtime.pool.begin();
     let spoken = false;
+    let scheduled = false;
     try {
       const result = await inSandbox(runtime, request, transaction, async (task) => {
         try {
@@ -59,11 +60,13 @@ export async function runTask<Finish>(
           throw task.causeOf(error);
         } finally {
           spoken = task.hasSpoken;
+          scheduled = task.hasScheduled;
         }
       });
       const finish = await ending.complete(transaction, result);
       if (finish === undefined) throw new TaskLost('the step was taken over');
       await commit(transaction, ending);
+      if (scheduled) runtime.options.scheduling.nudge();
       return finish;
     } catch (error) {
       const mayRunAgain = (isConflictError(error) || error instanceof WorldConflict) && !spoken && run < mostRuns;
@@ -95,10 +98,12 @@ async function inSandbox<T>(
   let task: VerbTask | undefined;
   const { child, end } = await sandbox.take(async (frame, text) => task?.host(frame, text) ?? '{"e":"Error","m":""}');
   const seconds = limits.timeLimitMs / 1_000;
-  const timer = setTimeout(
-    () => child.kill('time', `Task exceeded its time limit (${seconds} s).`),
-    limits.timeLimitMs,
-  );
+  let isOver = false;
+  const late = (): void => {
+    if (!isOver) child.kill('time', `Task exceeded its time limit (${seconds} s).`);
+  };
+  // Where this process was held up itself, the answer of the child has come and only waits to be read.
+  const timer = setTimeout(() => setImmediate(late), limits.timeLimitMs);
   const cancel = (): void => child.kill('canceled', 'the task was canceled');
   request.signal.addEventListener('abort', cancel);
   try {
@@ -111,6 +116,7 @@ async function inSandbox<T>(
       limits,
       output: new TaskOutput(limits, request.deliver),
       messages: runtime.messages,
+      learned: runtime.learned,
       scheduling,
       isLive: request.deliver !== undefined,
       folder,
@@ -118,6 +124,7 @@ async function inSandbox<T>(
     });
     return await work(task);
   } finally {
+    isOver = true;
     clearTimeout(timer);
     request.signal.removeEventListener('abort', cancel);
     end();

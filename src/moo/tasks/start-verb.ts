@@ -32,4 +32,5 @@ export async function startVerb(task: VerbTask, wanted: Wanted, delayMs: number)
   if (live >= limits.liveTasks) throw userError(`You have ${live} tasks that have not ended; wait for some of them.`);
   const isThrottled = recent >= limits.chainPerMinute;
   await scheduling.start(connection, invocation, isThrottled ? Math.max(delayMs, throttledMs) : delayMs);
+  task.hasScheduled = true;
 }

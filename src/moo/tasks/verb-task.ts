@@ -6,9 +6,10 @@ import { SandboxEnded, type FrameAnswer, type SandboxChild } from '../sandbox/sa
 import { errorNames, operations, type Operation, type VerbErrorName } from '../sandbox/sdk.ts';
 import type { ParsedCommand } from '../parser/dispatch.ts';
 import { checkedValue, objectValue, type MooValue } from '../world/values.ts';
+import type { LearnedNames } from '../world/learned-names.ts';
 import type { ObjectRow, VerbRow } from '../world/rows.ts';
 import { permissionError, userError, VerbError, WorldConflict } from '../world/verb-error.ts';
-import { objectSubject, propertySubject, verbSubject, type World } from '../world/world.ts';
+import { objectSubject, propertySubject, verbSubject, type Preview, type World } from '../world/world.ts';
 import { callerOf, type Frame } from './frames.ts';
 import type { MessageKind, MessageWriter } from './messages.ts';
 import type { TaskOutput } from './output.ts';
@@ -37,6 +38,7 @@ export interface TaskSetting {
   readonly output: TaskOutput;
   readonly messages: MessageWriter;
   readonly scheduling: TaskScheduling;
+  readonly learned: LearnedNames;
   readonly logger: Logger;
   readonly taskId: string;
   readonly player: number | null;
@@ -79,11 +81,15 @@ export class VerbTask {
   parsed: ParsedCommand | null = null;
   /** Whether somebody was told something already, so that the task cannot be run again unnoticed. */
   hasSpoken = false;
+  /** Whether a frame that runs on an object will probably ask for what is in there. */
+  expectsContents: (id: number) => boolean = () => false;
+  /** Whether it has written anything that the engine is to look at after the commit. */
+  hasScheduled = false;
   /** Why nothing of this task, or of this fragment, may be committed; whatever the verb makes of it. */
   failure: Error | undefined;
   readonly #frames: Frame[] = [];
   #lastFrame = 0;
-  #preview: Record<number, { name: string; obvious: boolean; isPlayer: boolean }> | undefined;
+  #preview: Previews | undefined;
   #ticks: number;
 
   constructor(setting: TaskSetting) {
@@ -119,6 +125,7 @@ export class VerbTask {
     kwargs: Readonly<Record<string, MooValue>> = {},
   ): Promise<MooValue> {
     if (verb.ownerId === null) throw permissionError(`verb {${verb.id}} has no owner and does not run`);
+    this.setting.learned.learnOwner(verb.ownerId);
     return this.#run({
       self: on.self,
       verb,
@@ -157,7 +164,7 @@ export class VerbTask {
         owner: String(entry.caller),
         code: entry.code,
         file: entry.file,
-        input: JSON.stringify(this.#input(entry)),
+        input: JSON.stringify({ ...this.#input(entry), told: await this.#toldOf(entry) }),
         timeoutMs: begun + limits.timeLimitMs - Date.now(),
       });
       return this.#outcome(answer);
@@ -181,6 +188,19 @@ export class VerbTask {
       begun,
       timeLimit: limits.timeLimitMs / 1_000,
     };
+  }
+
+  /** What is known of the object that a verb runs on, and of what is in there where such a command has asked for it. */
+  async #toldOf({ self, caller, verb }: FrameEntry): Promise<Previews | undefined> {
+    if (self === null || verb === null) return undefined;
+    const { world } = this;
+    const told = await world.preview(caller, self);
+    if (told === undefined) return undefined;
+    const { contents, ...rest } = told;
+    if (contents === undefined || contents.length > mostPreviewed || !this.expectsContents(self))
+      return { [self]: rest };
+    const inside = await this.#previewsOf(caller, await world.load(contents));
+    return { ...inside, [self]: { ...rest, contents } };
   }
 
   #outcome(answer: FrameAnswer): MooValue {
@@ -301,18 +321,25 @@ export class VerbTask {
 
   /** Tells the frame beforehand what it will ask of a list of objects next; only of those that its caller may read. */
   async preview(caller: number, rows: readonly ObjectRow[]): Promise<void> {
-    const told: Record<number, { name: string; obvious: boolean; isPlayer: boolean }> = {};
-    for (const row of rows.slice(0, mostPreviewed)) {
+    this.#preview = await this.#previewsOf(caller, rows.slice(0, mostPreviewed));
+  }
+
+  async #previewsOf(caller: number, rows: readonly ObjectRow[]): Promise<Previews> {
+    const told: Record<number, Preview> = {};
+    for (const row of rows) {
       if (!(await this.world.isAllowed(caller, 'read', objectSubject(row)))) continue;
       told[row.id] = { name: row.name, obvious: row.obvious, isPlayer: row.isPlayer };
     }
-    this.#preview = told;
+    return told;
   }
 
   self(frame: Frame): MooValue {
     return frame.self === null ? null : objectValue(frame.self);
   }
 }
+
+/** By object. */
+type Previews = Readonly<Record<number, Preview>>;
 
 const longestErrorText = 2_000;
 const mostPreviewed = 200;

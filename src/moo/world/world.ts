@@ -1,7 +1,16 @@
+import type { JsonValue } from '../../core/json.ts';
 import type { Connection } from '../../executions/connection.ts';
 import { allows } from './access.ts';
 import type { ObjectRow, Permission, PropertyRow, Subject, VerbRow } from './rows.ts';
-import { findMember, findMembers, findObjects, type Member } from './sql.ts';
+import {
+  findNearby,
+  findObjects,
+  findOwnMembers,
+  type Member,
+  type OwnMember,
+  type OwnName,
+  type Turn,
+} from './sql.ts';
 import { VerbError, permissionError } from './verb-error.ts';
 
 /**
@@ -11,7 +20,14 @@ import { VerbError, permissionError } from './verb-error.ts';
 export class World {
   readonly connection: Connection;
   #objects = new Map<number, ObjectRow | undefined>();
-  #members = new Map<string, Member>();
+  /** What is in an object. */
+  #contents = new Map<number, readonly number[]>();
+  /** What an object itself defines under a name, by both. */
+  #own = new Map<string, readonly OwnMember[]>();
+  /** The first names that were read, for {@link preview}. */
+  readonly #names = new Set<string>();
+  /** Called with each name that has to be read by itself. */
+  onMissed: (missed: OwnName) => void = () => undefined;
 
   constructor(connection: Connection) {
     this.connection = connection;
@@ -44,39 +60,57 @@ export class World {
   }
 
   async contents(id: number): Promise<ObjectRow[]> {
+    const known = this.#contents.get(id);
+    if (known !== undefined) return this.load(known);
     const { rows } = await this.connection.query<{ id: number }>(
       `SELECT id FROM ${this.schema}.moo_object WHERE location_id = $1 ORDER BY id`,
       [id],
     );
-    return this.load(rows.map((row) => row.id));
+    const ids = rows.map((row) => row.id);
+    this.#contents.set(id, ids);
+    return this.load(ids);
+  }
+
+  /** Reads in one statement what a command of a player may be about, and whether it is its turn. */
+  async loadNearby(player: number, executionId: string, others: readonly number[]): Promise<Turn> {
+    const rows = await findNearby(this.connection, { player, executionId, others });
+    this.#objects.set(player, undefined);
+    for (const { hasEarlier: _earlier, hasLater: _later, ...row } of rows) this.#objects.set(row.id, row);
+    for (const place of [player, this.#objects.get(player)?.locationId ?? player]) {
+      this.#contents.set(
+        place,
+        rows.filter(({ locationId }) => locationId === place).map(({ id }) => id),
+      );
+    }
+    const { hasEarlier = false, hasLater = false } = rows[0] ?? {};
+    return { hasEarlier, hasLater };
   }
 
   /** The verb and the property of that name that the object has or inherits; the nearest of each. */
   async member(id: number, name: string): Promise<Member> {
-    const key = `${id}:${name}`;
-    const known = this.#members.get(key);
-    if (known !== undefined) return known;
     const { chain } = await this.object(id);
-    const found = await findMember(this.connection, chain, name);
-    this.#members.set(key, found);
-    return found;
+    if (!this.#own.has(keyOf({ id, name }))) this.onMissed({ id, name });
+    return this.#alongChain(chain, name);
   }
 
   /** Several names at once, for what is about to be asked for one by one. */
-  async prefetch(wanted: readonly { readonly id: number; readonly name: string }[]): Promise<void> {
-    const missing = wanted.filter(({ id, name }) => !this.#members.has(`${id}:${name}`));
-    const rows = await this.load([...new Set(missing.map(({ id }) => id))]);
+  async prefetch(wanted: readonly OwnName[]): Promise<void> {
+    const rows = await this.load([...new Set(wanted.map(({ id }) => id))]);
     const chains = new Map(rows.map((row) => [row.id, row.chain]));
-    const found = await findMembers(
-      this.connection,
-      missing.flatMap(({ id, name }) => (chains.has(id) ? [{ chain: chains.get(id) ?? [], name }] : [])),
+    await this.#loadOwn(wanted.flatMap(({ id, name }) => (chains.get(id) ?? []).map((of) => ({ id: of, name }))));
+  }
+
+  /** For each object the verbs that a typed word may mean on it, with how far away they are defined; nearest first. */
+  async commandVerbs(objects: readonly ObjectRow[], word: string): Promise<CommandVerb[]> {
+    const name = word.toLowerCase();
+    await this.#loadOwn(objects.flatMap(({ chain }) => chain.map((id) => ({ id, name }))));
+    return objects.flatMap(({ id: onId, chain }) =>
+      chain.flatMap((id, place) =>
+        (this.#own.get(keyOf({ id, name })) ?? []).flatMap(({ verb }) =>
+          verb === null ? [] : [{ ...verb, onId, place }],
+        ),
+      ),
     );
-    let index = 0;
-    for (const { id, name } of missing) {
-      if (!chains.has(id)) continue;
-      this.#members.set(`${id}:${name}`, found[index] ?? { verbs: [], property: undefined });
-      index += 1;
-    }
   }
 
   /** @throws NoSuchVerbError, AmbiguousVerbError */
@@ -99,7 +133,33 @@ export class World {
 
   /** The nearest verbs of a name along a part of a chain. */
   async alongChain(chain: readonly number[], name: string): Promise<readonly VerbRow[]> {
-    return (await findMember(this.connection, chain, name)).verbs;
+    return (await this.#alongChain(chain, name)).verbs;
+  }
+
+  async #alongChain(chain: readonly number[], name: string): Promise<Member> {
+    await this.#loadOwn(chain.map((id) => ({ id, name })));
+    let verbs: readonly VerbRow[] = [];
+    let property: PropertyRow | undefined;
+    for (const id of chain) {
+      const own = this.#own.get(keyOf({ id, name })) ?? [];
+      if (verbs.length === 0) verbs = own.flatMap(({ verb }) => verb ?? []);
+      property ??= own.flatMap((each) => each.property ?? [])[0];
+    }
+    return { verbs, property };
+  }
+
+  async #loadOwn(wanted: readonly OwnName[]): Promise<void> {
+    const missing = new Map<string, OwnName>();
+    for (const each of wanted) {
+      const key = keyOf(each);
+      if (!this.#own.has(key)) missing.set(key, each);
+    }
+    if (missing.size === 0) return;
+    const found = Map.groupBy(await findOwnMembers(this.connection, [...missing.values()]), keyOf);
+    for (const [key, { name }] of missing) {
+      this.#own.set(key, found.get(key) ?? []);
+      if (this.#names.size < mostPreviewedNames) this.#names.add(name);
+    }
   }
 
   /** Whether rules let somebody do something; the owner alone may always `grant`. Nobody may do nothing. */
@@ -129,12 +189,61 @@ export class World {
     return `#${id} (${isReadable ? row.name : 'unreadable'})`;
   }
 
+  /**
+   * What is known of an object already and somebody may read: so that a frame can be told it beforehand. Undefined where
+   * he may not read the object, or where nothing is known.
+   */
+  async preview(who: number, id: number): Promise<Preview | undefined> {
+    const row = this.#objects.get(id);
+    const isKnown = row !== undefined && this.#objects.has(who);
+    if (!isKnown || !(await this.isAllowed(who, 'read', objectSubject(row)))) return undefined;
+    const props: Record<string, JsonValue> = {};
+    const has: Record<string, boolean> = {};
+    for (const name of this.#names) {
+      if (!row.chain.every((of) => this.#own.has(keyOf({ id: of, name })))) continue;
+      const { verbs, property } = await this.#alongChain(row.chain, name);
+      has[name] = property !== undefined;
+      if (verbs.length > 0 || property === undefined || !isSmall(property.value)) continue;
+      if (await this.isAllowed(who, 'read', propertySubject(property))) props[name] = property.value;
+    }
+    const contents = this.#contents.get(id);
+    const { name, obvious, isPlayer } = row;
+    return { name, obvious, isPlayer, props, has, ...(contents === undefined ? {} : { contents }) };
+  }
+
   /** Everything that depends on one object, its ancestors or its rules. */
   forget(id?: number): void {
     if (id === undefined) this.#objects = new Map();
     else this.#objects.delete(id);
-    this.#members = new Map();
+    this.#contents = new Map();
+    this.#own = new Map();
   }
+}
+
+/** What a frame is told of an object before it asks. Of properties those that are small and hidden by no verb. */
+export interface Preview {
+  readonly name: string;
+  readonly obvious: boolean;
+  readonly isPlayer: boolean;
+  readonly props?: Readonly<Record<string, JsonValue>>;
+  /** Whether there is a property of that name. */
+  readonly has?: Readonly<Record<string, boolean>>;
+  readonly contents?: readonly number[];
+}
+
+const mostPreviewedBytes = 2_000;
+/** So that a frame costs no more because its task has asked for many names. */
+const mostPreviewedNames = 40;
+
+function isSmall(value: JsonValue): boolean {
+  return JSON.stringify(value).length <= mostPreviewedBytes;
+}
+
+/** A verb that a word may mean on an object. */
+export type CommandVerb = VerbRow & { readonly onId: number; readonly place: number };
+
+function keyOf({ id, name }: OwnName): string {
+  return `${id}:${name}`;
 }
 
 export function objectSubject(row: ObjectRow): Subject {

@@ -32,7 +32,8 @@ describeOnBrokers('verb tasks that are killed', (broker) => {
   let world: WorldBundle;
   let setUp: number;
   beforeAll(async () => {
-    world = await makeWorld(broker);
+    // One task at a time is what these tests look at; more places would only be more processes to kill and start.
+    world = await makeWorld(broker, {}, { queues: { verbs: { concurrency: 1 } } });
     await world.quiet();
     setUp = await world.count('invokeVerb');
     await world.code('Prog', `context.player.left = 0; context.player.right = 0; context.player.told = 0`);

@@ -139,7 +139,7 @@ describeOnBrokers('schedules and continuations of verbs', (broker) => {
       const items = args.length === 0 ? Array.from({ length: 200 }, (_, i) => i) : args[0];
       const done = [];
       for (const [index, item] of items.entries()) {
-        if (taskTimeLow()) {
+        if (taskTimeLow(1.2)) {
           context.player.did29 = context.player.did29.concat(done);
           scheduleContinuation(items.slice(index), this.verb('batch29'));
           return;

@@ -1,12 +1,15 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { describeOnBrokers } from '../../support/bundle.ts';
 import { eventually } from '../../support/eventually.ts';
+import { logLines } from '../../support/log-lines.ts';
 import { makeWorld, type WorldBundle } from '../../support/world.ts';
+import { invokeVerb } from '../../../src/index.ts';
 
 describeOnBrokers('permissions, movement and commands of the world', (broker) => {
   let world: WorldBundle;
+  const log = logLines();
   beforeAll(async () => {
-    world = await makeWorld(broker, { timeLimit: '15s' });
+    world = await makeWorld(broker, { timeLimit: '15s' }, { logger: log.logger });
   });
   afterAll(async () => {
     await world?.[Symbol.asyncDispose]();
@@ -225,6 +228,12 @@ describeOnBrokers('permissions, movement and commands of the world', (broker) =>
     expect((await world.run('Prog', `;write(lookup('Wizard'), 'x')`)).error?.message).toMatch(
       /Only verbs owned by wizards can write/,
     );
+    // A window that begins now, and does not end on a busy machine while the lines are still being stored.
+    await world.bundle.query(
+      `INSERT INTO reeve.moo_flood (account_id, window_start, lines) VALUES ($1, now() + interval '1 minute', 0)
+       ON CONFLICT (account_id) DO UPDATE SET window_start = excluded.window_start, lines = 0`,
+      [(await reeve.world.avatar('Prog')).id],
+    );
     await world.code(
       'Prog',
       `const w = lookup('Wizard'); for (let i = 0; i < 300; i++) { w.tell('flood ' + i); if (i < 280) context.player.tell('own ' + i); }`,
@@ -233,5 +242,24 @@ describeOnBrokers('permissions, movement and commands of the world', (broker) =>
     expect((await world.heard('Prog')).filter((line) => line.startsWith('own'))).toHaveLength(280);
     const flood = (await reeve.world.messages('Wizard')).find(({ body }) => body === 'flood 0');
     expect(flood?.provenance).toMatchObject({ player: (await reeve.world.avatar('Prog')).id, verb: 'tell' });
+  });
+
+  it('V45 what a task without a player prints, and how it fails, goes to the background log and to nobody else', async () => {
+    const { reeve } = world.bundle;
+    await world.verb('Prog', 'context.player', 'logged45', `print('to the log'); print('and more')`);
+    await world.verb('Prog', 'context.player', 'refused45', `print('before'); throw new UserError('no, thanks')`);
+    const { id } = await reeve.world.avatar('Prog');
+    const background = (executionId: string): string[] =>
+      log.lines
+        .filter(({ fields }) => fields['event'] === 'verb.output' && fields['task'] === executionId)
+        .map(({ level, message }) => `${level}: ${message}`);
+    const logged = await reeve.execute(invokeVerb, { caller: id, this: id, verb: 'logged45' });
+    const refused = await reeve.execute(invokeVerb, { caller: id, this: id, verb: 'refused45' });
+    expect((await reeve.result(logged.executionId)).state).toBe('succeeded');
+    expect((await reeve.result(refused.executionId)).state).toBe('failed');
+    expect(background(logged.executionId)).toEqual(['info: to the log', 'info: and more']);
+    expect(background(refused.executionId)).toEqual(['info: before', 'info: [error] no, thanks']);
+    expect(await world.heard('Prog')).not.toContain('to the log');
+    expect(await world.heard('Prog')).not.toContain('[error] no, thanks');
   });
 });

@@ -156,6 +156,41 @@ describe('retention', () => {
     await eventually(async () => expect(await count()).toBe(0));
   });
 
+  it('deletes old messages to players in batches, and counts of lines that limit nobody; keeps both when it is off', async () => {
+    await using bundle = await makeBundle('postgres', { tasks: [tick], retention: false });
+    await bundle.reeve.ready();
+    const insert = (count: number, days: number, body: string) =>
+      bundle.query(
+        `INSERT INTO reeve.moo_message (player_id, kind, body, provenance, created_at)
+         SELECT n % 7, 'text', $3, '{}', now() - $2 * interval '1 day' FROM generate_series(1, $1) AS n`,
+        [count, days, body],
+      );
+    await insert(1_234, 31, 'old');
+    await insert(3, 29, 'young');
+    await bundle.query(
+      `INSERT INTO reeve.moo_flood (account_id, window_start, lines)
+       VALUES (1, now() - interval '2 hours', 256), (2, now() - interval '5 seconds', 256)`,
+    );
+    const bodies = async (): Promise<string[]> =>
+      (await bundle.query<{ body: string }>(`SELECT DISTINCT body FROM reeve.moo_message ORDER BY 1`)).map(
+        (row) => row.body,
+      );
+    const floods = async (): Promise<number[]> =>
+      (await bundle.query<{ id: number }>(`SELECT account_id AS id FROM reeve.moo_flood ORDER BY 1`)).map(
+        (row) => row.id,
+      );
+    {
+      await using _off = await recoverWith(bundle, { messages: false });
+      await using _long = await recoverWith(bundle, { messages: '60d' });
+    }
+    expect(await bodies()).toEqual(['old', 'young']);
+    await using _one = await recoverWith(bundle, {});
+    await eventually(async () => {
+      expect(await bodies()).toEqual(['young']);
+      expect(await floods()).toEqual([2]);
+    });
+  });
+
   it('is refused with an unknown name or a bad age', () => {
     const dataSource = new DataSource({ type: 'postgres' });
     const make = (retention: object) => () => defineReeve({ dataSource, retention });

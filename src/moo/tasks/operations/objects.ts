@@ -45,6 +45,7 @@ async function attribute(task: VerbTask, frame: Frame, row: ObjectRow, name: str
   if (name === 'aliases') return [...row.aliases];
   if (name === 'ancestors') return row.chain.slice(1).map((id) => objectValue(id));
   if (name === 'parents') return parentsOf(task, row.id);
+  task.world.onMissed({ id: row.id, name: 'contents' });
   const contents = await task.world.contents(row.id);
   await task.preview(callerOf(frame), contents);
   return contents.map(({ id }) => objectValue(id));
