@@ -20,7 +20,6 @@ import { listExecutionResources } from './sql/list-execution-resources.ts';
 import { lockExecution } from './sql/lock-execution.ts';
 import { recordAttempt } from './sql/record-attempt.ts';
 import { findNextPosition } from './sql/find-expansion.ts';
-import { finishLoneStep } from './sql/finish-lone-step.ts';
 import { countRunningSteps } from './sql/count-running-steps.ts';
 import { skipSteps } from './sql/skip-steps.ts';
 import { endOpenSteps } from './sql/end-open-steps.ts';
@@ -99,12 +98,8 @@ export async function finishStepOn(
   writes: ResourceWrites,
   params: FinishParams,
 ): Promise<FinishAnswer> {
-  const { step, outcome } = params;
-  if (isLoneSuccess(step, outcome) && (await finishLoneStep(connection, step, outcome.result))) {
-    return { kind: 'finished', outcome, ready: [], executionEnded: 'succeeded' };
-  }
   try {
-    return await new Completion(connection, writes, params).run(outcome, 'update');
+    return await new Completion(connection, writes, params).run(params.outcome, 'update');
   } catch (error) {
     if (error instanceof Stale) return { kind: 'stale' };
     throw error;
@@ -313,15 +308,6 @@ function outcomeWhenCanceled(outcome: StepOutcome): StepOutcome {
   return 'error' in outcome && outcome.error !== undefined
     ? { kind: 'canceled', error: outcome.error }
     : { kind: 'canceled' };
-}
-
-/** Whether the step may be all that its execution does, so that one statement completes both; the statement looks. */
-function isLoneSuccess(step: ClaimedStep, outcome: StepOutcome): outcome is StepOutcome & { kind: 'succeeded' } {
-  if (outcome.kind !== 'succeeded' || outcome.poll !== undefined || outcome.added !== undefined) return false;
-  const { next, effects, parentId, resourceType, poll } = step;
-  return (
-    next.length <= 1 && Object.keys(effects).length === 0 && parentId === null && resourceType === null && poll === null
-  );
 }
 
 /** Whether a failure of the step is an outcome, and decides what comes behind it. */
