@@ -17,6 +17,7 @@ import {
   resourceColumns,
   type BackendContext,
 } from '../../src/index.ts';
+import { anywhereExecutors } from './anywhere.ts';
 import { quickTiming } from './quick-timing.ts';
 
 export interface Thing {
@@ -108,15 +109,18 @@ export function childApp(url: string, redis: string | undefined) {
     throttle: four,
     plan: (p) => p.call('work'),
   });
+  const worked = defineActionExecutor(thing, { name: 'thing.worked', plan: (p) => p.call('work').call('work') });
   const staged = stagedExecutors(thing);
+  const { executors: anywhere, tasks, child } = anywhereExecutors(thing, dataSource);
   const reeve = defineReeve({
     dataSource,
     redis,
-    executors: [quick, slow, provision, ...Object.values(staged)],
+    executors: [quick, slow, provision, worked, child, ...Object.values(staged), ...Object.values(anywhere)],
+    tasks,
     timing: quickTiming,
     logger: createLogger((process.env['REEVE_TEST_LOG'] as 'debug' | undefined) ?? 'silent'),
   });
-  return { dataSource, reeve, quick, slow, provision, staged };
+  return { dataSource, reeve, quick, slow, provision, worked, staged, anywhere };
 }
 
 /** Where an operation stands when its worker is killed. */
