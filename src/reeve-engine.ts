@@ -1,7 +1,7 @@
 import type { Firing } from './beat/firing.ts';
 import { Targets } from './beat/targets.ts';
 import type { Logger } from './core/logging.ts';
-import { LedgerPool, poolConfigOf, surviveConnectionsLostBy } from './executions/ledger-pool.ts';
+import { heartbeatConfigOf, LedgerPool, poolConfigOf, surviveConnectionsLostBy } from './executions/ledger-pool.ts';
 import { OutcomeLooks } from './executions/outcome-looks.ts';
 import { admitWaiting } from './executions/permits.ts';
 import type { ExecutionScheduler } from './executors/execution-scheduler.ts';
@@ -63,7 +63,7 @@ export async function makeEngine(options: ResolvedOptions, logger: Logger, hooks
   const pool = new LedgerPool({ ...postgres, max: poolSize }, schema, logger);
   const id = await prepareLedger(pool, Object.keys(queues));
   await checkSearchPath(dataSource, pool);
-  const heartbeatPool = new LedgerPool({ ...postgres, max: 2 }, schema, logger);
+  const heartbeatPool = new LedgerPool(heartbeatConfigOf(postgres, timing.leaseMs), schema, logger);
   const broker = new Broker({ redisUrl: redis, postgres, brokerSchema, engineId: id, leaseMs: timing.leaseMs, logger });
   let after = '';
   const admit = async (): Promise<void> => {

@@ -149,12 +149,18 @@ function knownZone(name: string, problems: string[]): Zone | undefined {
 const isoPattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
 
 function parseTime(text: string, what: string, problems: string[]): number | undefined {
-  const time = isoPattern.test(text) ? Date.parse(text) : Number.NaN;
+  const time = isoPattern.test(text) && isDayOfMonth(text) ? Date.parse(text) : Number.NaN;
   if (!Number.isNaN(time)) return time;
   problems.push(
     `${what} is ${JSON.stringify(text)}; write a time with its offset, such as "2026-12-24T18:00:00+02:00"`,
   );
   return undefined;
+}
+
+/** `Date.parse` takes 30 February for 2 March. */
+function isDayOfMonth(text: string): boolean {
+  const [year = 0, month = 0, day = 0] = text.slice(0, 10).split('-').map(Number);
+  return day <= new Date(Date.UTC(year, month, 0)).getUTCDate();
 }
 
 function parseCatchUp(

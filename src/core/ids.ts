@@ -9,8 +9,9 @@ export function newId(): string {
 
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-export function isUuid(text: string): boolean {
-  return uuidPattern.test(text);
+/** Whatever it is: an array with one id in it is written like one. */
+export function isUuid(text: unknown): boolean {
+  return typeof text === 'string' && uuidPattern.test(text);
 }
 
 /** The first 32 hexadecimal digits of the SHA-256 of a value's canonical JSON. */

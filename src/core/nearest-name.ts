@@ -1,5 +1,9 @@
+/** No name of ours is longer; the comparison takes time with the product of both lengths. */
+const longestName = 200;
+
 /** ` (did you mean "x"?)` for the known name nearest to `name`, or an empty text when none is near. */
 export function didYouMean(name: string, known: Iterable<string>): string {
+  if (name.length > longestName) return '';
   let best: { name: string; distance: number } | undefined;
   for (const candidate of known) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());

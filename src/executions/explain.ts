@@ -6,7 +6,7 @@ import { awaitedChild, stepBlockers } from './explain-step.ts';
 import { permitBlockers } from './explain-permits.ts';
 import { listExecutions, listSteps, type ExecutionView } from './read-executions.ts';
 import type { ResourceRef, ResourceWrites } from './resource-writes.ts';
-import { sqlState } from './sql-state.ts';
+import { isImpossibleValue } from './sql-state.ts';
 import { listOperations } from './sql/list-operations.ts';
 import { listWhySteps } from './sql/list-why-steps.ts';
 import { isEnded, type ExecutionState } from './states.ts';
@@ -51,7 +51,7 @@ export async function explainResource(
 ): Promise<Explanation> {
   const name = `${resource.type} ${resource.id}`;
   const found = await writes.find(connection, resource).catch((error: unknown) => {
-    if (sqlState(error) !== '22P02') throw error;
+    if (!isImpossibleValue(error)) throw error;
     return undefined;
   });
   if (found === undefined) {

@@ -8,6 +8,12 @@ import { isStalePlan, prepared } from './prepared-statement.ts';
 import { isConflictError, isConnectionError } from './sql-state.ts';
 
 const maxTries = 10;
+const statementTimeoutMs = 15_000;
+/**
+ * The server ends a statement before that: when no answer has come by then, the connection is dead, and nobody has
+ * said so (a firewall that forgot it, a machine that is gone). Without this limit its statement would wait for ever.
+ */
+export const answerTimeoutMs = 20_000;
 
 /** COMMIT was sent and no answer came: the transaction is either whole or not there at all. */
 export class CommitUnknown extends Error {}
@@ -17,8 +23,8 @@ export class CommitUnknown extends Error {}
  * must not cost anybody's lease.
  *
  * Statements run outside a transaction unless inside `transaction`, whose function may be called several times:
- * serialisation failures, deadlocks and lock timeouts are tried again up to ten times. When the connection is lost
- * during COMMIT it throws {@link CommitUnknown}, and the caller must look whether its write is there.
+ * serialisation failures, deadlocks and lock timeouts are tried again up to ten times. A connection that does not answer
+ * for 20 s (`query_timeout` of the driver) counts as lost. When the connection is lost during COMMIT it throws {@link CommitUnknown}, and the caller must look whether its write is there.
  */
 export class LedgerPool implements Connection {
   readonly schema: string;
@@ -29,9 +35,10 @@ export class LedgerPool implements Connection {
     this.#pool = new Pool({
       application_name: 'reeve',
       connectionTimeoutMillis: 10_000,
+      query_timeout: answerTimeoutMs,
       keepAlive: true,
       ...config,
-      options: `${config.options ?? ''} -c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=10s`,
+      options: `${config.options ?? ''} -c statement_timeout=${statementTimeoutMs} -c lock_timeout=5s -c idle_in_transaction_session_timeout=10s`,
     });
     this.#pool.on('error', (error) => logger.debug({ event: 'ledger.connection' }, error.message));
     surviveLostConnections(this.#pool);
@@ -147,6 +154,12 @@ export function poolConfigOf(dataSource: DataSource): PoolConfig {
   }
   const master = options.replication?.master ?? options;
   return { ...engineExtra(options.extra), ...credentials(master) };
+}
+
+/** For heartbeats: a dead connection is given up early enough for another one within the lease. */
+export function heartbeatConfigOf(config: PoolConfig, leaseMs: number): PoolConfig {
+  const answerMs = Math.min(config.query_timeout ?? answerTimeoutMs, Math.max(1_000, leaseMs / 2));
+  return { ...config, max: 2, query_timeout: answerMs };
 }
 
 /** What an application passes to the driver beside TypeORM's own options, such as `options` or `ssl`; not its pool size. */

@@ -19,9 +19,12 @@ const networkCodes = new Set([
   'EHOSTUNREACH',
   'ENETUNREACH',
 ]);
-/** The last one is TypeORM's, for a statement of a transaction whose connection was lost between two statements. */
+/**
+ * The last but one is TypeORM's, for a statement of a transaction whose connection was lost between two statements; the
+ * last one the driver's, for an answer that never came: the server ends its own statements long before.
+ */
 const lostConnection =
-  /connection terminated|connection ended|timeout exceeded when trying to connect|not queryable|query runner already released/i;
+  /connection terminated|connection ended|timeout exceeded when trying to connect|not queryable|query runner already released|query read timeout/i;
 
 /** Whether the connection failed, so that nothing is known of the statement that was under way. */
 export function isConnectionError(error: unknown): boolean {
@@ -46,4 +49,9 @@ const refusingClasses = new Set(['22', '23', '42', '44', 'P0']);
 /** Whether the transaction lost against another one and has only to be run again: serialisation, deadlock, lock timeout. */
 export function isConflictError(error: unknown): boolean {
   return ['40001', '40P01', '55P03'].includes(sqlState(error) ?? '');
+}
+
+/** Whether a value cannot be one of its column at all (no UUID, a NUL in it, too large a number): no row has it. */
+export function isImpossibleValue(error: unknown): boolean {
+  return ['22P02', '22021', '22003'].includes(sqlState(error) ?? '');
 }

@@ -12,7 +12,7 @@ import { findKnownRequest, scheduleExecution, type Scheduled } from '../executio
 import type { StepDraft } from '../executions/step-plan.ts';
 import type { ParentStep } from '../executions/sql/insert-execution.ts';
 import { expireIdempotencyKey } from '../executions/sql/expire-idempotency-key.ts';
-import { sqlState } from '../executions/sql-state.ts';
+import { isImpossibleValue } from '../executions/sql-state.ts';
 import type { ResourceRegistry } from '../resources/resource-registry.ts';
 import { validateInput } from '../tasks/standard-schema.ts';
 import { BackgroundRequest, keyOf, type TaskDraft } from './background-request.ts';
@@ -205,7 +205,7 @@ export class ExecutionScheduler {
   /** The row as the caller's transaction sees it. */
   async #load(name: string, manager: EntityManager, ref: ResourceRef): Promise<ObjectLiteral> {
     const found = await this.#resources.load(ref, manager).catch((error: unknown) => {
-      if (sqlState(error) === '22P02') return undefined;
+      if (isImpossibleValue(error)) return undefined;
       throw error;
     });
     if (found !== undefined) return found;

@@ -9,6 +9,7 @@ import {
 } from 'bullmq';
 import { Redis } from 'ioredis';
 import { Client, Pool, type ClientConfig, type PoolConfig } from 'pg';
+import { answerTimeoutMs } from '../executions/ledger-pool.ts';
 import { storeError } from '../core/stored-error.ts';
 import type { Logger } from '../core/logging.ts';
 import { JobWorker } from './job-worker.ts';
@@ -43,6 +44,8 @@ export interface NewJob {
 }
 
 const commandTimeoutMs = 5_000;
+/** No command blocks for so long: when nothing has come by then, the connection is dead, and nobody has said so. */
+const socketTimeoutMs = 15_000;
 const queuePoolSize = 2;
 const workerPoolSize = 4;
 
@@ -159,7 +162,7 @@ export class Broker {
   #postgres(max: number): PostgresPoolConfig {
     const { postgres, brokerSchema } = this.#options;
     const own = { application_name: 'reeve broker', schema: brokerSchema, max, Client: SteadyClient };
-    return { ...postgres, ...own } as PostgresPoolConfig;
+    return { query_timeout: answerTimeoutMs, ...postgres, ...own } as PostgresPoolConfig;
   }
 
   /** Braces make one hash slot of all keys, as Redis Cluster needs it. */
@@ -177,6 +180,7 @@ export class Broker {
     const client = new Redis(this.#options.redisUrl ?? '', {
       maxRetriesPerRequest,
       retryStrategy: (times) => Math.min(50 * times, 1_000),
+      socketTimeout: socketTimeoutMs,
       ...(maxRetriesPerRequest === null ? {} : { commandTimeout: commandTimeoutMs }),
     });
     client.on('error', (error: Error) => this.#connectionFailed('redis', error));

@@ -40,6 +40,9 @@ export const ThingSchema = new EntitySchema<Thing>({
 /** How long a lease is; the reaper takes a step away at the latest 300 ms after it. */
 export const leaseMs = 2_000;
 
+/** How long an answer of PostgreSQL or Redis is waited for. */
+export const answerMs = 4_000;
+
 /** How many scopes of each throttle may run at once, by what the outside ledger calls it. */
 export const limitOf = (throttle: string): number => (throttle === 'wide' ? 3 : 2);
 
@@ -47,6 +50,10 @@ const work = z.object({
   ms: z.number(),
   /** Blocks the event loop of its worker, so that its leases are lost. */
   block: z.boolean().default(false),
+  /** While its process is frozen none of the time passes. */
+  patient: z.boolean().default(false),
+  /** Needs more memory than its process may have. */
+  hoard: z.boolean().default(false),
   throttles: z.array(z.string()).default([]),
 });
 export type Work = z.input<typeof work>;
@@ -57,9 +64,10 @@ function chaosTasks(outside: OutsideLedger) {
     name: 'work',
     input: work,
     retry: { attempts: 5, delay: '100ms' },
-    async run({ ms, block: mayBlock, throttles }, { idempotencyKey: key, fence }) {
+    async run({ ms, block: mayBlock, patient, hoard, throttles }, { idempotencyKey: key, fence }) {
       // A second time it would be the fault of the step, which is failed for that in the end.
       const block = mayBlock && fence <= 1;
+      if (hoard && fence <= 1) runOutOfMemory();
       const claims = (throttles.length === 0 ? [null] : throttles).map((throttle) => ({ key, fence, throttle }));
       await outside.fenced(claims[0]!);
       for (const claim of claims) await outside.mark('start', claim);
@@ -68,6 +76,7 @@ function chaosTasks(outside: OutsideLedger) {
       const isEarly = block && Math.random() < 0.7;
       if (isEarly) await outside.effect(claims[0]!);
       if (block) blockEventLoop(ms);
+      else if (patient) await takeTime(ms);
       else await pause(ms);
       if (!isEarly) await outside.effect(claims[0]!);
       if (!block) for (const claim of claims) await outside.mark('end', claim);
@@ -96,6 +105,16 @@ function blockEventLoop(ms: number): void {
   while (performance.now() < until) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
 }
 
+/** In short pieces, which go on when the process is thawed. */
+async function takeTime(ms: number): Promise<void> {
+  for (let left = ms; left > 0; left -= 100) await pause(Math.min(left, 100));
+}
+
+function runOutOfMemory(): never {
+  const hoard: unknown[] = [];
+  for (;;) hoard.push(Array.from({ length: 10_000 }, (_, index) => ({ index })));
+}
+
 /** The application that all processes of a run share, on its databases. */
 export function chaosApp({ url, outsideUrl, redis }: Place) {
   const outside = new OutsideLedger(outsideUrl);
@@ -104,7 +123,8 @@ export function chaosApp({ url, outsideUrl, redis }: Place) {
     url,
     entities: [ThingSchema],
     installExtensions: false,
-    extra: { max: 5, connectionTimeoutMillis: 5_000 },
+    // A connection that never answers again is given up, and none gets old enough to be met twice.
+    extra: { max: 5, connectionTimeoutMillis: 5_000, query_timeout: answerMs, maxLifetimeSeconds: 10 },
   });
   const { step, tidy, tick } = chaosTasks(outside);
   const thing = defineResource(ThingSchema, {

@@ -2,13 +2,18 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Place } from './chaos-app.ts';
+import type { Ways } from './chaos-servers.ts';
 import type { Sabotage } from './sabotages.ts';
 
 export type Role = 'worker' | 'beat' | 'producer';
 
 export interface ProcessSettings {
-  readonly place: Place;
+  readonly role: Role;
+  readonly index: number;
+  readonly seed: number;
+  readonly ways: Ways;
+  /** How wrong its clock is. */
+  readonly clockShiftMs: number;
   readonly sabotage: Sabotage | undefined;
   /** Told when a process ends although nobody has killed it. */
   readonly onDeath: (what: string) => void;
@@ -16,38 +21,52 @@ export interface ProcessSettings {
 
 const entry = new URL('./chaos-process.ts', import.meta.url).pathname;
 const hook = new URL('./sabotage-hook.ts', import.meta.url).href;
+const clockShift = new URL('./clock-shift.ts', import.meta.url).href;
+/** Room for the application, and little more: a child that runs out of memory does so soon. */
+const heapMb = 256;
 
 /** A place in the run that one process after another fills: the next one starts when the one before was killed. */
 export class ChaosProcess implements AsyncDisposable {
   readonly role: Role;
   readonly name: string;
+  readonly ways: Ways;
   readonly #settings: ProcessSettings;
-  readonly #seed: number;
   #process: ChildProcess | undefined;
   #ended = Promise.resolve();
   #isWanted = false;
   /** Settles when the newest process of this place is up, or gone. */
   ready: Promise<unknown> = Promise.resolve();
   starts = 0;
+  outOfMemory = 0;
 
-  constructor(role: Role, index: number, seed: number, settings: ProcessSettings) {
-    this.role = role;
-    this.name = `${role} ${index}`;
+  constructor(settings: ProcessSettings) {
+    this.role = settings.role;
+    this.name = `${settings.role} ${settings.index}`;
+    this.ways = settings.ways;
     this.#settings = settings;
-    this.#seed = seed;
+  }
+
+  get pid(): number | undefined {
+    return this.#process?.pid;
   }
 
   start(): void {
-    const { place, sabotage, onDeath } = this.#settings;
+    const { sabotage, clockShiftMs, seed } = this.#settings;
     this.starts += 1;
     this.#isWanted = true;
-    const flags = ['--disable-warning=ExperimentalWarning', ...(sabotage === undefined ? [] : ['--import', hook])];
+    const loadedFirst = [...(clockShiftMs === 0 ? [] : [clockShift]), ...(sabotage === undefined ? [] : [hook])];
+    const flags = [
+      '--disable-warning=ExperimentalWarning',
+      `--max-old-space-size=${heapMb}`,
+      ...loadedFirst.flatMap((file) => ['--import', file]),
+    ];
     const child = spawn(process.execPath, [...flags, entry, this.role], {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: {
         ...process.env,
-        CHAOS_PLACE: JSON.stringify(place),
-        CHAOS_SEED: String(this.#seed + this.starts),
+        CHAOS_PLACE: JSON.stringify(this.ways.place),
+        CHAOS_SEED: String(seed + this.starts),
+        CHAOS_CLOCK_SHIFT_MS: String(clockShiftMs),
         NODE_COMPILE_CACHE: join(tmpdir(), 'reeve-chaos-compile-cache'),
         ...(sabotage === undefined ? {} : { CHAOS_SABOTAGE: sabotage.name }),
       },
@@ -66,9 +85,7 @@ export class ChaosProcess implements AsyncDisposable {
     process.once('exit', killWithUs);
     child.once('exit', () => process.off('exit', killWithUs));
     this.#ended = once(child, 'exit').then(([code, signal]) => {
-      if (this.#process === child && this.#isWanted) {
-        onDeath(`${this.name} ended by itself (${String(signal ?? code)}): ${last.trim()}`);
-      }
+      if (this.#process === child && this.#isWanted) this.#endedByItself(String(signal ?? code), last);
     });
   }
 
@@ -97,5 +114,16 @@ export class ChaosProcess implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
+    await this.ways[Symbol.asyncDispose]();
+  }
+
+  /** Without memory it may end: that is a fault of the run, and its supervisor starts it again. */
+  #endedByItself(how: string, last: string): void {
+    if (last.includes('heap out of memory')) {
+      this.outOfMemory += 1;
+      this.start();
+    } else {
+      this.#settings.onDeath(`${this.name} ended by itself (${how}): ${last.trim()}`);
+    }
   }
 }

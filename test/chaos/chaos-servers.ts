@@ -1,45 +1,68 @@
 import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Redis } from 'ioredis';
 import pg from 'pg';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/index.ts';
 import type { BrokerName } from '../support/bundle.ts';
-import { startTestRedis } from '../support/test-redis.ts';
-import type { Place } from './chaos-app.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
+import { answerMs, type Place } from './chaos-app.ts';
+import { ChaosRedis } from './chaos-redis.ts';
 
 const postgresFlags = ['-c', 'fsync=off', '-c', 'max_connections=500'];
 
+/** How one process reaches the servers: by ways of its own, which can be made bad for it alone. */
+export interface Ways extends AsyncDisposable {
+  readonly place: Place;
+  readonly proxies: readonly TcpProxy[];
+}
+
 /** PostgreSQL and, for that lane, Redis: started by the run on ports of their own, and restarted by its faults. */
 export class ChaosServers implements AsyncDisposable {
+  /** Straight to the servers. */
   readonly place: Place;
+  readonly redis: ChaosRedis | undefined;
   #postgres: EmbeddedPostgres;
-  #redis: AsyncDisposableStack | undefined;
 
-  private constructor(place: Place, postgres: EmbeddedPostgres, redis: AsyncDisposableStack | undefined) {
+  private constructor(place: Place, postgres: EmbeddedPostgres, redis: ChaosRedis | undefined) {
     this.place = place;
     this.#postgres = postgres;
-    this.#redis = redis;
+    this.redis = redis;
   }
 
   /** @throws Error when redis-server is not installed and the broker is Redis. */
   static async start(broker: BrokerName): Promise<ChaosServers> {
+    await using stack = new AsyncDisposableStack();
+    const redis = broker === 'redis' ? stack.use(await ChaosRedis.start()) : undefined;
     const dataDir = join(tmpdir(), `reeve-chaos-${process.pid}-${randomBytes(3).toString('hex')}`);
     const postgres = await startEmbeddedPostgres({ dataDir, postgresFlags });
-    await using stack = new AsyncDisposableStack();
-    const redis = broker === 'redis' ? await startTestRedis(stack) : undefined;
-    if (broker === 'redis' && redis === undefined) throw new Error('redis-server is not on the PATH; install it');
+    process.once('exit', () => rmSync(postgres.dataDir, { recursive: true, force: true }));
     const outsideUrl = new URL(postgres.url);
     outsideUrl.pathname = '/chaos_outside';
     await withClient(postgres.url, (client) => client.query('CREATE DATABASE chaos_outside'));
-    const place = { url: postgres.url, outsideUrl: outsideUrl.href, redis };
-    return new ChaosServers(place, postgres, redis === undefined ? undefined : stack.move());
+    const redisUrl = redis === undefined ? undefined : `redis://127.0.0.1:${redis.port}`;
+    stack.move();
+    return new ChaosServers({ url: postgres.url, outsideUrl: outsideUrl.href, redis: redisUrl }, postgres, redis);
   }
 
-  get hasRedis(): boolean {
-    return this.#redis !== undefined;
+  /** The outside world is reached straight: what a process that is cut off still does there is seen. */
+  async ways(): Promise<Ways> {
+    const postgres = await TcpProxy.to(this.#postgres.port);
+    const redis = this.redis === undefined ? undefined : await TcpProxy.to(this.redis.port);
+    const url = new URL(this.place.url);
+    url.port = String(postgres.port);
+    // A connection that never answers again is given up.
+    const redisUrl = redis === undefined ? undefined : `redis://127.0.0.1:${redis.port}?socketTimeout=${answerMs}`;
+    return {
+      place: { ...this.place, url: url.href, redis: redisUrl },
+      proxies: redis === undefined ? [postgres] : [postgres, redis],
+      async [Symbol.asyncDispose]() {
+        await postgres[Symbol.asyncDispose]();
+        await redis?.[Symbol.asyncDispose]();
+      },
+    };
   }
 
   /** All connections to the engine's database are gone, those of a transaction under way included. */
@@ -62,35 +85,15 @@ export class ChaosServers implements AsyncDisposable {
 
   /** Everything that the broker knows is gone, what runs in it included. */
   async wipeBroker(): Promise<void> {
-    if (this.place.redis === undefined) {
-      await withClient(this.place.url, async (client) => {
-        await client.query(`SET lock_timeout = '5s'`);
-        await client.query('TRUNCATE reeve_broker.job CASCADE');
-      });
-      return;
-    }
-    const redis = new Redis(this.place.redis, { maxRetriesPerRequest: 1 });
-    redis.on('error', () => undefined);
-    try {
-      await redis.flushall();
-    } finally {
-      redis.disconnect();
-    }
-  }
-
-  /** It keeps nothing on disk, so it comes back empty. */
-  async restartRedis(downMs: number): Promise<void> {
-    const url = this.place.redis;
-    if (this.#redis === undefined || url === undefined) throw new Error('this run has no Redis');
-    await this.#redis.disposeAsync();
-    await pause(downMs);
-    await using stack = new AsyncDisposableStack();
-    await startTestRedis(stack, Number(new URL(url).port));
-    this.#redis = stack.move();
+    if (this.redis !== undefined) return this.redis.wipe();
+    await withClient(this.place.url, async (client) => {
+      await client.query(`SET lock_timeout = '5s'`);
+      await client.query('TRUNCATE reeve_broker.job CASCADE');
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#redis?.disposeAsync();
+    await this.redis?.[Symbol.asyncDispose]();
     await this.#postgres.stop();
     await rm(this.#postgres.dataDir, { recursive: true, force: true });
   }

@@ -6,6 +6,7 @@
  */
 import { runChaos } from './chaos-run.ts';
 import { parseChaosOptions, usage, type ChaosOptions } from './chaos-options.ts';
+import { reportLines } from './report.ts';
 import { sabotages } from './sabotages.ts';
 
 function say(line: string): void {
@@ -17,12 +18,11 @@ async function main({ seed, minutes, brokers, sabotage }: ChaosOptions): Promise
   for (const broker of brokers) {
     const under = sabotage === undefined ? '' : `, sabotage ${sabotage.name}: ${sabotage.what}`;
     say(`chaos: --seed ${seed} --minutes ${minutes} --broker ${broker}${under}`);
-    const { broken, figures } = await runChaos({ seed, minutes, broker, sabotage });
-    say(JSON.stringify(figures));
-    for (const { what, rows } of broken)
-      say(`BROKEN ${what}\n${rows.map((row) => `  ${JSON.stringify(row)}`).join('\n')}`);
-    say(broken.length === 0 ? `chaos: nothing broke (${broker})` : `chaos: ${broken.length} rules broke (${broker})`);
-    isBroken ||= broken.length > 0;
+    const report = await runChaos({ seed, minutes, broker, sabotage });
+    for (const line of reportLines(report)) say(line);
+    const broken = report.verdicts.filter(({ rows }) => rows.length > 0).length;
+    say(broken === 0 ? `chaos: nothing broke (${broker})` : `chaos: ${broken} rules broke (${broker})`);
+    isBroken ||= broken > 0;
   }
   return isBroken ? 1 : 0;
 }

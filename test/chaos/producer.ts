@@ -16,6 +16,8 @@ const kinds = [
   'parent',
   'tidy',
   'commit',
+  'commit',
+  'cancel',
   'burst',
 ] as const;
 const mostAlive = 120;
@@ -100,6 +102,12 @@ async function start(app: ChaosApp, random: TestRandom, { id, kind, letter }: As
       return started(reeve.execute(app.group, input, options));
     case 'parent':
       return started(reeve.execute(app.parent, input, options));
+    case 'cancel': {
+      const answer = await started(reeve.execute(app.group, input, options));
+      await pause(random.int(0, 500));
+      await reeve.cancel(answer.executionId ?? '', { reason: 'chaos', by: 'a producer' });
+      return answer;
+    }
     case 'tidy': {
       // Refused while one with the same key is alive, and remembered then: it has no execution of its own.
       await reeve.execute(app.tidy, { what: `tidy ${random.int(1, 3)}` });
@@ -125,7 +133,7 @@ async function inTransaction(
   { id, kind, letter }: { readonly id: string; readonly kind: 'create' | 'act' | 'commit'; readonly letter: string },
 ): Promise<Answer> {
   const { reeve, dataSource } = app;
-  const isGood = random.next() < 0.8;
+  const isGood = random.next() < 0.7;
   const options = { context: { request: id } };
   let committing = false;
   try {
@@ -154,11 +162,19 @@ async function inTransaction(
   }
 }
 
-/** One to three pieces of work; one in sixty hangs its worker for about as long as a lease, or longer. */
+/**
+ * One to three pieces of work. One in sixty hangs its worker for about as long as a lease, or longer; one in eight, where
+ * no throttle waits for it, is long enough to be still there when its worker wakes up; one in two hundred ends its worker.
+ */
 function someWorks(random: TestRandom, throttles: readonly string[] = []): Work[] {
   return Array.from({ length: random.int(1, 3) }, () => {
     const block = random.next() < 1 / 60;
-    const ms = block ? random.int(leaseMs * 0.85, leaseMs * 1.8) : random.int(5, 400);
-    return { ms, block, throttles: [...throttles] };
+    const isLong = !block && throttles.length === 0 && random.next() < 1 / 8;
+    const ms = block
+      ? random.int(leaseMs * 0.85, leaseMs * 1.8)
+      : isLong
+        ? random.int(leaseMs * 0.5, leaseMs * 1.5)
+        : random.int(5, 400);
+    return { ms, block, patient: random.next() < 0.5, hoard: random.next() < 1 / 200, throttles: [...throttles] };
   });
 }

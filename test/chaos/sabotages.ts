@@ -2,6 +2,8 @@
 export interface Sabotage {
   readonly name: string;
   readonly what: string;
+  /** The faults that this guard is for: they come first, and often. None: it is needed all the time. */
+  readonly faults: readonly string[];
   /** What is replaced in the text of the sources when a chaos process loads them; each `from` stands there once. */
   readonly edits: readonly Edit[];
   /** A second guard, in the database, that would hide the missing one. */
@@ -21,23 +23,35 @@ export const sabotages: readonly Sabotage[] = [
   {
     name: 'no-token-check',
     what: 'a completion ends the step whoever holds it now',
-    edits: [{ file: `${sqlFolder}/end-step.ts`, from: 'AND s.claim_token = $3', to: 'AND $3::uuid IS NOT NULL' }],
+    faults: ['worker frozen'],
+    edits: [
+      { file: `${sqlFolder}/end-step.ts`, from: 'AND s.claim_token = $3', to: 'AND $3::uuid IS NOT NULL' },
+      // A worker that is told by its heartbeat that it has lost a step does not even try.
+      {
+        file: 'src/workers/heartbeat.ts',
+        from: "if (executionState === undefined) claim.abort('lost');",
+        to: 'if (executionState === undefined) continue;',
+      },
+    ],
     // One row for each claim: a dead claim that ends a second time would be refused by it.
     sql: ['ALTER TABLE reeve.attempt DROP CONSTRAINT attempt_pkey'],
   },
   {
     name: 'no-throttle-lock',
     what: 'permits are counted and given without the lock of the throttle',
+    faults: [],
     edits: [{ file: `${sqlFolder}/lock-throttles.ts`, from: ' FOR UPDATE`', to: '`' }],
   },
   {
     name: 'no-reconciler',
     what: 'ledger and broker are never compared',
+    faults: ['backlog wiped'],
     edits: [{ file: 'src/queues/reconciler.ts', from: 'await this.reconcile();', to: '' }],
   },
   {
     name: 'lease-ignored',
     what: 'the reaper ends claims whose lease is not over',
+    faults: ['worker frozen'],
     edits: [
       {
         file: `${sqlFolder}/list-expired-steps.ts`,
@@ -54,6 +68,7 @@ export const sabotages: readonly Sabotage[] = [
   {
     name: 'reaper-without-recheck',
     what: 'the reaper does not look at the lease again under the lock',
+    faults: ['worker frozen'],
     edits: [
       {
         file: `${sqlFolder}/end-step.ts`,
@@ -65,6 +80,7 @@ export const sabotages: readonly Sabotage[] = [
   {
     name: 'fire-not-unique',
     what: 'beats neither lock a due schedule nor does a due time have one execution',
+    faults: [],
     edits: [
       { file: `${sqlFolder}/claim-due-schedules.ts`, from: ' FOR UPDATE OF s SKIP LOCKED', to: '' },
       { file: `${sqlFolder}/claim-due-schedule.ts`, from: ' FOR UPDATE SKIP LOCKED', to: '' },
@@ -74,6 +90,7 @@ export const sabotages: readonly Sabotage[] = [
   {
     name: 'completion-not-atomic',
     what: 'the end of a step is committed before what it leads to',
+    faults: [],
     edits: [
       {
         file: 'src/executions/finish-step.ts',
@@ -85,6 +102,7 @@ export const sabotages: readonly Sabotage[] = [
   {
     name: 'publish-before-commit',
     what: "an operation is started before its caller's transaction commits, in one of its own",
+    faults: [],
     edits: [
       {
         file: 'src/reeve-starts.ts',

@@ -2,6 +2,42 @@ import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 
 type Query = (this: pg.Client & { connectionParameters: { application_name?: string } }, ...args: unknown[]) => unknown;
+type Callback = (error: unknown, result?: { rowCount: number | null }) => void;
+
+/** A question whose answer is acted upon later: the moment in between is where a guard must hold. */
+export interface LateAnswer {
+  readonly what: string;
+  /** In the text of the statement. */
+  readonly statement: RegExp;
+  readonly share: number;
+  readonly shortestMs: number;
+  readonly longestMs: number;
+}
+
+/** Only answers with rows in them come late: nothing is done about the others. */
+export const lateAnswers: readonly LateAnswer[] = [
+  {
+    what: 'a lease is renewed between the look of the reaper and its end of the claim',
+    statement: /ORDER BY s\.lease_until LIMIT/,
+    share: 0.9,
+    shortestMs: 200,
+    longestMs: 1_500,
+  },
+  {
+    what: 'two admit from one line at once',
+    statement: /SELECT t\.key, .* AS room, t\.held/s,
+    share: 0.4,
+    shortestMs: 5,
+    longestMs: 60,
+  },
+  {
+    what: 'two beats see the same due time',
+    statement: /FROM \w+\.schedule AS s\s+WHERE s\.enabled AND s\.next_due_at <=/,
+    share: 0.5,
+    shortestMs: 10,
+    longestMs: 200,
+  },
+];
 
 /**
  * Lets statements come late now and then, so that transactions meet in more ways than they would on one quiet machine.
@@ -13,9 +49,38 @@ export function slowStatements(share: number, longestMs: number): void {
   const { query } = prototype;
   prototype.query = function slowed(...args) {
     const [first] = args;
-    const isCallback = args.some((argument) => typeof argument === 'function');
-    const isBroker = this.connectionParameters.application_name === 'reeve broker';
-    if (isBroker || isCallback || typeof first !== 'string' || Math.random() >= share) return query.apply(this, args);
-    return pause(Math.random() * longestMs).then(() => query.apply(this, args));
+    if (this.connectionParameters.application_name === 'reeve broker' || typeof first !== 'string') {
+      return query.apply(this, args);
+    }
+    const late = lateAnswers.find(({ statement }) => statement.test(first));
+    const callback = args.at(-1);
+    if (typeof callback === 'function') {
+      return query.apply(
+        this,
+        late === undefined ? args : [...args.slice(0, -1), lateCall(late, callback as Callback)],
+      );
+    }
+    const asked = Math.random() < share ? pause(Math.random() * longestMs) : undefined;
+    const answer = asked === undefined ? query.apply(this, args) : asked.then(() => query.apply(this, args));
+    return late === undefined ? answer : comesLate(late, answer as Promise<{ rowCount: number | null }>);
   };
+}
+
+function lateCall(late: LateAnswer, callback: Callback): Callback {
+  return (error, result) => {
+    const waitMs = result === undefined ? 0 : delayOf(late, result);
+    if (waitMs === 0) callback(error, result);
+    else setTimeout(callback, waitMs, error, result);
+  };
+}
+
+async function comesLate<T extends { rowCount: number | null }>(late: LateAnswer, answer: Promise<T>): Promise<T> {
+  const result = await answer;
+  await pause(delayOf(late, result));
+  return result;
+}
+
+function delayOf({ share, shortestMs, longestMs }: LateAnswer, { rowCount }: { rowCount: number | null }): number {
+  if ((rowCount ?? 0) === 0 || Math.random() >= share) return 0;
+  return shortestMs + Math.random() * (longestMs - shortestMs);
 }

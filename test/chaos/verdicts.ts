@@ -1,4 +1,6 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
+import type { Reeve } from '../../src/index.ts';
 import { limitOf } from './chaos-app.ts';
 import type { OutsideLedger } from './outside-ledger.ts';
 
@@ -20,27 +22,28 @@ const claimed = `(SELECT execution_id || ':' || position AS key, fence, outcome,
 
 /** What may never be: each answers the rows that break it. */
 const alwaysVerdicts: Readonly<Record<string, string>> = {
-  'a step that had ended has moved again': `SELECT * FROM transition
+  'no step that has ended moves again': `SELECT * FROM transition
     WHERE was IN ('succeeded', 'failed', 'skipped', 'canceled')`,
-  'a claim was ended as dead although its lease was not over': `SELECT * FROM transition
+  'no claim is ended as dead while its lease is not over': `SELECT * FROM transition
     WHERE crashed AND lease_until > at`,
-  'a step was ended by a claim that was not its last': `SELECT s.execution_id, s.position, s.fence, a.fence AS winner
+  'a step is ended by its last claim': `SELECT s.execution_id, s.position, s.fence, a.fence AS winner
     FROM reeve.step AS s JOIN reeve.attempt AS a USING (execution_id, position)
     WHERE a.outcome = 'succeeded' AND a.fence <> s.fence`,
 };
 
 /** What may not be once everything should have healed. */
 const restVerdicts: Readonly<Record<string, string>> = {
-  'an execution has not ended': `SELECT e.id, e.executor, e.state, (SELECT json_agg(json_build_object('step', s.position,
+  'every execution has ended': `SELECT e.id, e.executor, e.state, (SELECT json_agg(json_build_object('step', s.position,
       'task', s.task, 'state', s.state, 'for', s.waiting_for, 'delivery', s.delivery, 'epoch', s.published_epoch,
       'ready', s.ready_at, 'run', s.run_at, 'lease', s.lease_until, 'crashes', s.crashes, 'now', clock_timestamp()))
       FROM reeve.step AS s WHERE s.execution_id = e.id
         AND s.state IN ('ready', 'running', 'waiting', 'delayed')) AS live
     FROM reeve.execution AS e WHERE e.active`,
-  'an execution has failed although only its surroundings did': `SELECT id, executor, state, error->>'code' AS code,
-    left(error->>'message', 200) AS message FROM reeve.execution WHERE state IN ('failed', 'canceled')`,
-  'a permit is held although nothing runs': `SELECT * FROM reeve.permit`,
-  'a throttle counts permits although nothing runs': `SELECT key, held FROM reeve.throttle WHERE held <> 0`,
+  'no execution fails because its surroundings do': `SELECT id, executor, state, error->>'code' AS code,
+    left(error->>'message', 200) AS message FROM reeve.execution
+    WHERE state = 'failed' OR (state = 'canceled' AND cancel_requested_at IS NULL)`,
+  'no permit is left': `SELECT * FROM reeve.permit`,
+  'no throttle counts a permit that is not there': `SELECT key, held FROM reeve.throttle WHERE held <> 0`,
 };
 
 export interface Broken {
@@ -48,24 +51,71 @@ export interface Broken {
   readonly rows: readonly unknown[];
 }
 
-/** The verdicts over both databases; those about what is at rest only where the run was not broken off. */
-export async function judge(dataSource: DataSource, outside: OutsideLedger, isAtRest: boolean): Promise<Broken[]> {
-  const broken: Broken[] = [];
+/** What was looked at; it held where there are no rows. */
+export type Verdict = Broken;
+
+interface Judged {
+  readonly dataSource: DataSource;
+  readonly outside: OutsideLedger;
+  /** Whether everything had its time; what is at rest cannot be judged in a run that was broken off. */
+  readonly isAtRest: boolean;
+  /** What was seen while it ran. */
+  readonly broken: readonly Broken[];
+}
+
+const rulesOfLedger = 'the rules of the ledger, all the time';
+const shownRows = 5;
+
+/** The verdicts over both databases. */
+export async function judge({ dataSource, outside, isAtRest, broken }: Judged): Promise<Verdict[]> {
+  const verdicts: Verdict[] = [...broken];
   const note = (what: string, rows: readonly unknown[]): void => {
-    if (rows.length > 0) broken.push({ what, rows: rows.slice(0, 5) });
+    if (broken.every((one) => one.what !== what)) verdicts.push({ what, rows: rows.slice(0, shownRows) });
   };
+  if (broken.length === 0) for (const what of [rulesOfLedger, 'no process ends by itself']) note(what, []);
   for (const [what, sql] of Object.entries(isAtRest ? { ...alwaysVerdicts, ...restVerdicts } : alwaysVerdicts)) {
     note(what, await dataSource.query<object[]>(`${sql} LIMIT 20`));
   }
   const attempts = await dataSource.query<AttemptRow[]>(`SELECT * FROM ${claimed} AS c`);
   note(
-    'the effect of a step is not that of the claim that ended it',
+    'the newest effect of a step is that of the claim that ended it',
     await strangeEffects(attempts, dataSource, outside),
   );
-  note('an effect was done twice for one fence', await outside.query(`SELECT * FROM mark WHERE what = 'doubled'`));
-  note('more ran at once than the throttle allows', await overlaps(attempts, outside));
-  note('a request was lost, doubled, or started although it was rolled back', await lostRequests(dataSource, outside));
-  return broken;
+  note('no effect is done twice for one fence', await outside.query(`SELECT * FROM mark WHERE what = 'doubled'`));
+  note('no more run at once than a throttle allows', await overlaps(attempts, outside));
+  note('every request has one execution, and none if it was rolled back', await lostRequests(dataSource, outside));
+  return verdicts;
+}
+
+/** Looks at what may never be again and again while everything happens; what cannot be asked now is asked later. */
+export function watchAlways(
+  { reeve, dataSource }: { readonly reeve: Reeve; readonly dataSource: DataSource },
+  broken: Broken[],
+): { stop: () => Promise<void> } {
+  let isStopped = false;
+  const look = async (): Promise<void> => {
+    for (const [what, sql] of Object.entries(alwaysVerdicts)) {
+      const rows = await dataSource.query<object[]>(`${sql} LIMIT ${shownRows}`).catch(() => []);
+      if (rows.length > 0) broken.push({ what, rows });
+    }
+    const violations = await reeve.checkInvariants().catch(() => []);
+    for (const [what, rows] of Map.groupBy(violations, (violation) => `${violation.invariant}: ${violation.what}`)) {
+      broken.push({ what, rows: rows.slice(0, shownRows).map(({ row }) => row) });
+    }
+  };
+  const watching = (async () => {
+    while (!isStopped && broken.length === 0) {
+      await look();
+      await pause(500);
+    }
+  })();
+  return {
+    async stop() {
+      isStopped = true;
+      await watching;
+      if (broken.length === 0) await look();
+    },
+  };
 }
 
 interface AttemptRow {
@@ -149,11 +199,15 @@ async function lostRequests(dataSource: DataSource, outside: OutsideLedger): Pro
   });
 }
 
+export interface ExpectedDue {
+  readonly name: string;
+  /** The first and the last due time; there is one in every second. */
+  readonly starts: Date;
+  readonly ends: Date;
+}
+
 /** Every due time of every schedule has fired exactly once, compared with times that are counted here. */
-export async function judgeDueTimes(
-  dataSource: DataSource,
-  { names, starts, ends }: { readonly names: readonly string[]; readonly starts: Date; readonly ends: Date },
-): Promise<Broken[]> {
+export async function judgeDueTimes(dataSource: DataSource, schedules: readonly ExpectedDue[]): Promise<Verdict> {
   const rows = await dataSource.query<{ name: string; due_at: Date; verdict: string; executions: number }[]>(
     `SELECT d.name, f.due_at, f.verdict, (SELECT count(*)::integer FROM reeve.execution AS e
        WHERE e.schedule_id = d.id AND e.schedule_due_at = f.due_at) AS executions
@@ -163,14 +217,12 @@ export async function judgeDueTimes(
     ({ verdict, executions }) => (verdict !== 'fired' && verdict !== 'caught_up') || executions !== 1,
   );
   const judged = new Set(rows.map(({ name, due_at: at }) => `${name} ${at.toISOString()}`));
-  for (const name of names) {
+  for (const { name, starts, ends } of schedules) {
     for (let at = starts.getTime(); at <= ends.getTime(); at += 1_000) {
       const due = `${name} ${new Date(at).toISOString()}`;
       if (!judged.delete(due)) wrong.push({ missing: due });
     }
   }
   wrong.push(...[...judged].map((due) => ({ tooMany: due })));
-  return wrong.length === 0
-    ? []
-    : [{ what: 'a due time has no verdict, or not exactly one execution', rows: wrong.slice(0, 5) }];
+  return { what: 'every due time has one verdict and one execution', rows: wrong.slice(0, shownRows) };
 }

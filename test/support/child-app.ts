@@ -18,6 +18,7 @@ import {
   resourceColumns,
   type BackendContext,
 } from '../../src/index.ts';
+import { anywhereExecutors } from './anywhere.ts';
 import { quickTiming } from './quick-timing.ts';
 
 export interface Thing {
@@ -109,17 +110,19 @@ export function childApp(url: string, redis: string | undefined) {
     throttle: four,
     plan: (p) => p.call('work'),
   });
+  const worked = defineActionExecutor(thing, { name: 'thing.worked', plan: (p) => p.call('work').call('work') });
   const staged = stagedExecutors(thing);
+  const { executors: anywhere, tasks, child } = anywhereExecutors(thing, dataSource);
   const { neighbour, poison } = deadlyTasks(dataSource);
   const reeve = defineReeve({
     dataSource,
     redis,
-    executors: [quick, slow, provision, ...Object.values(staged)],
-    tasks: [neighbour, poison],
+    executors: [quick, slow, provision, worked, child, ...Object.values(staged), ...Object.values(anywhere)],
+    tasks: [...tasks, neighbour, poison],
     timing: quickTiming,
     logger: createLogger((process.env['REEVE_TEST_LOG'] as 'debug' | undefined) ?? 'silent'),
   });
-  return { dataSource, reeve, quick, slow, provision, staged, neighbour, poison };
+  return { dataSource, reeve, quick, slow, provision, worked, staged, anywhere, neighbour, poison };
 }
 
 /** One that kills its process, once its neighbours run beside it or do not come, and one that waits to be let go. */

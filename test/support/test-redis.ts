@@ -7,18 +7,31 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** The address of a Redis of our own on a free loopback port, or undefined when redis-server is not installed. */
-export async function startTestRedis(stack: AsyncDisposableStack, wantedPort?: number): Promise<string | undefined> {
+export interface TestRedisOptions {
+  /** Default: a free one. */
+  readonly port?: number;
+  /** Where it keeps what it writes; default: a folder of its own that goes with it. */
+  readonly directory?: string;
+  /** Default: it keeps nothing. */
+  readonly appendOnly?: boolean;
+  /** How it is ended: `SIGKILL` leaves its files as a crash does. */
+  readonly endsBy?: 'SIGTERM' | 'SIGKILL';
+}
+
+/** The address of a Redis of our own on a loopback port, or undefined when redis-server is not installed. */
+export async function startTestRedis(
+  stack: AsyncDisposableStack,
+  { port: wantedPort, directory: wantedDirectory, appendOnly = false, endsBy = 'SIGTERM' }: TestRedisOptions = {},
+): Promise<string | undefined> {
   const program = findOnPath('redis-server');
   if (program === undefined) return undefined;
-  const directory = await mkdtemp(join(tmpdir(), 'reeve-test-redis-'));
-  stack.defer(() => rm(directory, { recursive: true, force: true }));
+  const directory = wantedDirectory ?? (await mkdtemp(join(tmpdir(), 'reeve-test-redis-')));
+  if (wantedDirectory === undefined) stack.defer(() => rm(directory, { recursive: true, force: true }));
   const port = wantedPort ?? (await freePort());
-  const child = spawn(
-    program,
-    ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', directory],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
-  );
+  const kept = ['--save', '', '--appendonly', appendOnly ? 'yes' : 'no', '--dir', directory];
+  const child = spawn(program, ['--port', String(port), '--bind', '127.0.0.1', ...kept], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const output: string[] = [];
   child.stdout.on('data', (chunk: Buffer) => output.push(chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => output.push(chunk.toString()));
@@ -26,7 +39,7 @@ export async function startTestRedis(stack: AsyncDisposableStack, wantedPort?: n
   process.once('exit', killWithUs);
   stack.defer(async () => {
     process.off('exit', killWithUs);
-    await stopChild(child);
+    await stopChild(child, endsBy);
   });
   await answering(port, child, output);
   return `redis://127.0.0.1:${port}`;
@@ -79,9 +92,9 @@ function isPong(port: number): Promise<boolean> {
   return promise;
 }
 
-async function stopChild(child: ChildProcess): Promise<void> {
+async function stopChild(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = once(child, 'exit');
-  child.kill('SIGTERM');
+  child.kill(signal);
   await gone;
 }

@@ -1,0 +1,71 @@
+import { describe, expect, it } from '@jest/globals';
+import { DataSource } from 'typeorm';
+import { createLogger, defineTask } from '../../src/index.ts';
+import { LedgerPool, CommitUnknown } from '../../src/executions/ledger-pool.ts';
+import { isConnectionError } from '../../src/executions/sql-state.ts';
+import { describeOnBrokers, makeBundle, redisUrlOf } from '../support/bundle.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
+
+/** The same address through a proxy. */
+async function through(address: string, options = ''): Promise<{ proxy: TcpProxy; url: string }> {
+  const url = new URL(address);
+  const proxy = await TcpProxy.to(Number(url.port));
+  url.port = String(proxy.port);
+  return { proxy, url: `${url.href}${options}` };
+}
+
+describeOnBrokers('connections that are dead without anybody saying so', (broker) => {
+  it('are given up, and the worker goes on with new ones', async () => {
+    const quick = defineTask({ name: 'quick', run: () => 'done' });
+    await using bundle = await makeBundle(broker, { tasks: [quick] });
+    await using stack = new AsyncDisposableStack();
+    const postgres = await through(bundle.url);
+    const redisUrl = redisUrlOf(broker);
+    const redis = redisUrl === undefined ? undefined : await through(redisUrl, '?socketTimeout=2000');
+    const dataSource = new DataSource({
+      type: 'postgres',
+      url: postgres.url,
+      installExtensions: false,
+      extra: { query_timeout: 2_000, maxLifetimeSeconds: 5 },
+    });
+    const behind = bundle.another({ dataSource, redis: redis?.url });
+    stack.defer(() => behind.close());
+    // First, so that nobody takes leave of a server that does not hear it.
+    stack.use(postgres.proxy);
+    if (redis !== undefined) stack.use(redis.proxy);
+    await behind.startWorker();
+    const before = await bundle.reeve.execute(quick);
+    expect(await bundle.reeve.result(before.executionId, { timeout: '20s' })).toMatchObject({ state: 'succeeded' });
+    for (const proxy of [postgres.proxy, ...(redis === undefined ? [] : [redis.proxy])]) {
+      proxy.silence();
+      proxy.speak('stay dead');
+    }
+    const after = await bundle.reeve.execute(quick);
+    expect(await bundle.reeve.result(after.executionId, { timeout: '60s' })).toMatchObject({ state: 'succeeded' });
+  });
+});
+
+describe('an answer of PostgreSQL that never comes', () => {
+  it('is a lost connection, and during COMMIT an unknown end', async () => {
+    await using bundle = await makeBundle('postgres');
+    const { proxy, url } = await through(bundle.url);
+    await using stack = new AsyncDisposableStack();
+    const config = { connectionString: url, max: 1, query_timeout: 300 };
+    const pool = new LedgerPool(config, 'reeve', createLogger('silent'));
+    stack.defer(() => pool.close());
+    stack.use(proxy);
+    await pool.query('SELECT 1');
+    proxy.silence();
+    const error = await pool.query('SELECT 1').catch((thrown: unknown) => thrown);
+    expect(isConnectionError(error)).toBe(true);
+    proxy.speak('stay dead');
+    await pool.query('SELECT 1');
+    const commit = pool.transaction(async (connection) => {
+      await connection.query('SELECT 1');
+      proxy.silence();
+    });
+    await expect(commit).rejects.toBeInstanceOf(CommitUnknown);
+    proxy.speak('stay dead');
+    expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+  });
+});
