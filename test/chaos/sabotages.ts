@@ -26,6 +26,7 @@ export const sabotages: readonly Sabotage[] = [
     faults: ['worker frozen'],
     edits: [
       { file: `${sqlFolder}/end-step.ts`, from: 'AND s.claim_token = $3', to: 'AND $3::uuid IS NOT NULL' },
+      { file: `${sqlFolder}/move-on.ts`, from: 'AND s.claim_token = w.token', to: 'AND w.token IS NOT NULL' },
       // A worker that is told by its heartbeat that it has lost a step does not even try.
       {
         file: 'src/workers/heartbeat.ts',
@@ -92,6 +93,12 @@ export const sabotages: readonly Sabotage[] = [
     what: 'the end of a step is committed before what it leads to',
     faults: [],
     edits: [
+      // The shared completion is one statement, and cannot be torn apart.
+      {
+        file: 'src/executions/completions.ts',
+        from: "if (only === undefined || others.length > 0 || step.kind !== 'task') return undefined;",
+        to: 'if (only !== -1) return undefined;',
+      },
       {
         file: 'src/executions/finish-step.ts',
         from: 'await recordAttempt(this.#connection, this.#step, outcome);',
