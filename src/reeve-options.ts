@@ -60,6 +60,8 @@ export interface ReeveOptions {
   readonly lockTimeout?: Duration;
   /** How long a stopping worker waits for the steps that it runs. Default `25s`. */
   readonly drain?: Duration;
+  /** How long steps that still run after that have to end, once their signal was aborted. Default `3s`. */
+  readonly stopGrace?: Duration;
   /**
    * Whether a process without a worker or a beat publishes what it has committed. With `false` it needs no broker, and
    * the relays of the others do it, up to a second later. Default `true`.
@@ -98,6 +100,7 @@ export interface ResolvedOptions {
   readonly limits: JsonLimits;
   readonly lockTimeoutMs: number;
   readonly drainMs: number;
+  readonly stopGraceMs: number;
   readonly publish: boolean;
   /** How many claims or completions share a transaction. */
   readonly groupLimit: number;
@@ -123,6 +126,7 @@ const knownOptions = [
   'limits',
   'lockTimeout',
   'drain',
+  'stopGrace',
   'poolSize',
   'groupCommit',
   'continuation',
@@ -185,6 +189,7 @@ export function parseOptions(options: ReeveOptions): ResolvedOptions {
     limits: { ...JSON_LIMITS, ...options.limits },
     lockTimeoutMs: Math.min(durationMs(options.lockTimeout ?? '1s', 'lockTimeout'), longestLockTimeoutMs),
     drainMs: durationMs(options.drain ?? '25s', 'drain'),
+    stopGraceMs: durationMs(options.stopGrace ?? '3s', 'stopGrace'),
     publish: options.publish ?? true,
     groupLimit: options.groupCommit === false ? 1 : largestGroup,
     continuation: parseContinuation(options.continuation ?? {}),

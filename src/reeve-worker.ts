@@ -22,6 +22,8 @@ export interface WorkerHandle {
   readonly id: string;
   /** How many steps it runs now. */
   readonly running: number;
+  /** How many attempts of steps have ended in it. */
+  readonly finished: number;
   /** Finishes what runs, for as long as the drain time allows, and takes nothing new; answers how many steps are left. */
   stop(): Promise<number>;
 }
@@ -131,6 +133,9 @@ export class WorkerService {
       get running() {
         return pool.running;
       },
+      get finished() {
+        return pool.finished;
+      },
       stop: () => this.#stopPool(pool),
     };
   }
@@ -157,7 +162,7 @@ export class WorkerService {
   }
 
   async #stopPool(pool: WorkerPool): Promise<number> {
-    const left = await pool.stop(this.#options.options.drainMs);
+    const left = await pool.stop(this.#options.options);
     this.#pools.delete(pool);
     return left;
   }

@@ -6,6 +6,7 @@ import { checkBroker } from './check-broker.ts';
 import { bannerText, workerBanner } from './describe-app.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { App } from './load-app.ts';
+import { untilWornOut, type RecycleLimits } from './recycle.ts';
 import { stepsUnderWay } from './steps-under-way.ts';
 import { clip, notice, printJson, printLine } from './terminal.ts';
 
@@ -19,6 +20,7 @@ export interface ServeOptions {
   readonly stopAsked: Promise<string>;
   /** Whether the worker also stops once nothing is ready, running or delayed on its queues. */
   readonly burst: boolean;
+  readonly limits: RecycleLimits;
 }
 
 /** Runs a worker from its banner to its graceful stop, and answers the exit code: 75 when steps were left behind. */
@@ -30,7 +32,8 @@ export async function serveQueues({ file, reeve }: App, options: ServeOptions): 
   else printLine(bannerText(banner));
   const done = new AbortController();
   const idle = options.burst ? untilIdle(reeve, Object.keys(options.queues), done.signal) : [];
-  const why = await Promise.race([options.stopAsked, ...[idle].flat()]);
+  const wornOut = untilWornOut(handle, options.limits, done.signal);
+  const why = await Promise.race([options.stopAsked, wornOut, ...[idle].flat()]);
   done.abort();
   return stop(reeve, handle, why);
 }

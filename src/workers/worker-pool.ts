@@ -27,11 +27,20 @@ export interface WorkerPoolOptions extends Omit<
   readonly timing: Timing;
 }
 
+/** By when a stopping pool goes on to its next stage. */
+export interface StopStages {
+  /** How long running steps are waited for. */
+  readonly drainMs: number;
+  /** How long they have after that, once their signal was aborted, to end and go back. */
+  readonly stopGraceMs: number;
+}
+
 /**
  * Serves chosen queues until it is stopped.
  *
- * A stop finishes what runs and takes nothing new. Steps that agreed to be interrupted go back at once, and their
- * attempt is not counted; after the drain time the others are left to their lease, so that another worker has them soon.
+ * A stop has three stages. It finishes what runs and takes nothing new; steps that agreed to be interrupted go back at
+ * once. After the drain time the signals of all others are aborted: who ends by that goes back too, is taken up elsewhere at
+ * once, and his attempt is not counted. What still runs after the grace is left to its lease.
  */
 export class WorkerPool {
   readonly id = newId();
@@ -43,6 +52,7 @@ export class WorkerPool {
   #workers: JobWorker[] = [];
   #state: 'ready' | 'draining' = 'ready';
   readonly #jobs = new Set<Promise<void>>();
+  #finished = 0;
   #started: Promise<void> | undefined;
   #stopped: Promise<number> | undefined;
 
@@ -52,6 +62,10 @@ export class WorkerPool {
     const shared = { ...options, claims: this.#claims, workerId: this.id, logger: this.#logger };
     this.#runner = new StepRunner({
       ...shared,
+      onFinished: (answer, step) => {
+        this.#finished += 1;
+        options.onFinished(answer, step);
+      },
       leaseMs: options.timing.leaseMs,
       cancelGraceMs: options.timing.cancelGraceMs,
       // Its last chance before it is given up.
@@ -74,6 +88,11 @@ export class WorkerPool {
     return this.#claims.size;
   }
 
+  /** How many attempts of steps have ended in this pool. */
+  get finished(): number {
+    return this.#finished;
+  }
+
   /** Whether it takes jobs: it has begun, and was not told to stop. */
   get isServing(): boolean {
     return this.#state === 'ready' && this.#workers.length > 0;
@@ -89,12 +108,9 @@ export class WorkerPool {
     await this.#started;
   }
 
-  /**
-   * @param drainMs - How long running steps are waited for.
-   * @returns How many steps were left running.
-   */
-  async stop(drainMs: number): Promise<number> {
-    this.#stopped ??= this.#stop(drainMs);
+  /** @returns How many steps were left running. */
+  async stop(stages: StopStages): Promise<number> {
+    this.#stopped ??= this.#stop(stages);
     return this.#stopped;
   }
 
@@ -118,7 +134,7 @@ export class WorkerPool {
     this.#logger.info({ event: 'worker.ready', queues }, `worker serves ${describeQueues(queues)}`);
   }
 
-  async #stop(drainMs: number): Promise<number> {
+  async #stop({ drainMs, stopGraceMs }: StopStages): Promise<number> {
     const { pool } = this.#options;
     this.#state = 'draining';
     await this.#started?.catch(() => undefined);
@@ -126,8 +142,11 @@ export class WorkerPool {
     await Promise.allSettled(this.#workers.map((worker) => worker.pause()));
     for (const claim of this.#claims.list()) if (claim.step.policy.interruptible) claim.abort('shutdown');
     await Promise.race([this.#idle(), deadline(drainMs)]);
+    if (this.running > 0) {
+      for (const claim of this.#claims.list()) claim.abort('shutdown');
+      await Promise.race([this.#idle(), deadline(stopGraceMs)]);
+    }
     const left = this.running;
-    for (const claim of this.#claims.list()) claim.abort('shutdown');
     await Promise.allSettled(this.#workers.map((worker) => worker.close(this.#jobs.size > 0)));
     await this.#heartbeat.stop();
     await updateWorker(pool, { id: this.id, state: 'stopped', running: left }).catch(() => undefined);

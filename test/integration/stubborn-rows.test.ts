@@ -6,6 +6,7 @@ import { eventually } from '../support/eventually.ts';
 import { logLines } from '../support/log-lines.ts';
 import { ended, readVolume, volumeIn } from '../support/start.ts';
 import { Outside, testResources } from '../support/volume.ts';
+import { quickTiming } from '../support/quick-timing.ts';
 import { withinMs } from '../support/within.ts';
 
 describeOnBrokers('a plan that takes its resource by itself', (broker) => {
@@ -150,7 +151,7 @@ describeOnBrokers('a worker that is stopped while a handler never returns', (bro
     const stuck = defineTask({ name: 'stuck', run: () => new Promise(() => undefined) });
     const started = Promise.withResolvers<void>();
     const other = defineTask({ name: 'other', run: () => started.resolve() });
-    await using bundle = await makeBundle(broker, { tasks: [stuck, other], drain: '500ms' });
+    await using bundle = await makeBundle(broker, { tasks: [stuck, other], drain: '500ms', stopGrace: '200ms' });
     const handle = await bundle.reeve.startWorker();
     await bundle.reeve.execute(stuck);
     await bundle.reeve.execute(other);
@@ -162,6 +163,40 @@ describeOnBrokers('a worker that is stopped while a handler never returns', (bro
     const second = bundle.another();
     await second.ready();
     await Promise.all([second.close(), second.close()]);
+  });
+});
+
+describeOnBrokers('a worker that is stopped while a step listens to its signal', (broker) => {
+  it('tells it when its drain time is over; the step goes on elsewhere at once, and its attempt is not counted', async () => {
+    const runs: number[] = [];
+    const begun = Promise.withResolvers<void>();
+    const polite = defineTask({
+      name: 'polite',
+      run: async (_input, { signal, fence }) => {
+        runs.push(fence);
+        if (fence > 1) return 'done';
+        begun.resolve();
+        await new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () =>
+            reject(Error.isError(signal.reason) ? signal.reason : new Error('told')),
+          );
+        });
+        return 'never';
+      },
+    });
+    const timing = { ...quickTiming, lease: '1m', heartbeat: '10s' } as const;
+    await using bundle = await makeBundle(broker, { tasks: [polite], drain: '300ms', timing });
+    const handle = await bundle.reeve.startWorker();
+    const { executionId } = await bundle.reeve.execute(polite);
+    await begun.promise;
+    await using other = bundle.another();
+    await other.startWorker();
+    expect(await handle.stop()).toBe(0);
+    expect(await ended(bundle, executionId)).toMatchObject({ state: 'succeeded', result: 'done' });
+    expect(runs).toEqual([1, 2]);
+    const { steps } = await bundle.reeve.execution(executionId);
+    expect(steps[0]).toMatchObject({ attempt: 1, crashes: 0 });
+    expect(steps[0]?.attempts.map(({ outcome }) => outcome)).toEqual(['released', 'succeeded']);
   });
 });
 

@@ -28,7 +28,13 @@ async function run(): Promise<number> {
   try {
     await prepareTables(app.reeve, options.isEmbedded ? process.env['DATABASE_URL'] : undefined);
     await app.reeve.startBeat();
-    return await serveQueues(app, { queues: app.reeve.options.queues, json: options.json, burst: false, stopAsked });
+    return await serveQueues(app, {
+      queues: app.reeve.options.queues,
+      json: options.json,
+      burst: false,
+      limits: {},
+      stopAsked,
+    });
   } finally {
     await closeApp(app);
   }

@@ -17,7 +17,8 @@ const queues = ['tasks', 'heavy', 'background'] as const satisfies readonly Queu
 const tell = (queue: QueueName) =>
   defineTask({ name: `tell-${queue}`, queue, description: `tell ${queue}`, run: () => ({ pid: process.pid }) });
 
-const tellTasks = tell('tasks');
+/** Says in which process it runs. */
+export const tellTasks = tell('tasks');
 const tellHeavy = tell('heavy');
 const tellBackground = tell('background');
 
