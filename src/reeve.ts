@@ -152,7 +152,9 @@ export class Reeve implements Execute, ExecuteInline {
    * @throws PROBES_UNAVAILABLE when the port cannot be listened on.
    */
   async startProbes(options: ProbeOptions): Promise<ProbeHandle> {
+    if (this.#closed !== undefined) throw new ReeveError('REEVE_CLOSED', 'this Reeve was closed');
     const probes = await startProbes(options, {
+      logger: this.#logger,
       leaseMs: this.options.timing.leaseMs,
       isServing: () => this.#beats.isServing || this.#workers?.isServing === true,
       status: () => this.status(),

@@ -18,6 +18,8 @@ export interface LoopHealth {
   /** Since its last round that succeeded, or since its start. */
   readonly lagMs: number;
   readonly isFailing: boolean;
+  /** The longest pause between two rounds. */
+  readonly intervalMs: number;
 }
 
 const running = new Set<Loop>();
@@ -53,7 +55,8 @@ export class Loop {
 
   get health(): LoopHealth {
     const lagMs = performance.now() - this.#succeededAt;
-    return { name: this.#options.name, lagMs, isFailing: this.#isFailing };
+    const { name, intervalMs } = this.#options;
+    return { name, lagMs, isFailing: this.#isFailing, intervalMs };
   }
 
   start(): void {

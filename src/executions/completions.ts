@@ -65,13 +65,17 @@ export class Completions {
   }
 }
 
-/** The same inside a transaction that is open already; undefined where it takes more, and nothing is written then. */
+/**
+ * The same inside a transaction that is open already, for a step that may end its execution; undefined where it takes more,
+ * and nothing is written then. Any other step would keep the execution locked FOR SHARE, and its ordinary completion could
+ * not take it exclusively without waiting for others who want the same.
+ */
 export async function finishPlainly(
   connection: Connection,
   step: ClaimedStep,
   outcome: StepOutcome,
 ): Promise<FinishAnswer | undefined> {
-  const move = plainMove(step, outcome, null);
+  const move = step.leadsToEnd ? plainMove(step, outcome, null) : undefined;
   const moved = move && (await moveOn(connection, [move], null)).get(move.token);
   return moved && finished(step, outcome, moved);
 }

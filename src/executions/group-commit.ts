@@ -7,6 +7,10 @@ export interface GroupCommitOptions<Item, Answer> {
   readonly limit: number;
 }
 
+/** A transaction that takes longer may hang on a dead connection: what waits goes on another one. */
+const slowMs = 1_000;
+const mostUnderWay = 4;
+
 interface Waiting<Item, Answer> {
   readonly item: Item;
   readonly answer: PromiseWithResolvers<Answer>;
@@ -14,7 +18,8 @@ interface Waiting<Item, Answer> {
 
 /**
  * Lets what comes at the same time share one transaction. While one is under way, what comes in the meantime waits for
- * the next; where nothing is under way it goes at once, so nothing is slower on an idle machine.
+ * the next; where nothing is under way it goes at once, so nothing is slower on an idle machine. Behind one that takes
+ * longer than a second others begin, four at most.
  *
  * When a transaction is refused, each of its items is done again alone, so that only the one that is bad is refused.
  * Nothing is repeated after a lost connection: nobody knows then what was done.
@@ -22,7 +27,7 @@ interface Waiting<Item, Answer> {
 export class GroupCommit<Item, Answer> {
   readonly #options: GroupCommitOptions<Item, Answer>;
   #waiting: Waiting<Item, Answer>[] = [];
-  #isUnderWay = false;
+  #underWay = 0;
 
   constructor(options: GroupCommitOptions<Item, Answer>) {
     this.#options = options;
@@ -31,20 +36,26 @@ export class GroupCommit<Item, Answer> {
   async ask(item: Item): Promise<Answer> {
     const answer = Promise.withResolvers<Answer>();
     this.#waiting.push({ item, answer });
-    if (!this.#isUnderWay) {
-      this.#isUnderWay = true;
-      setImmediate(() => void this.#work());
-    }
+    if (this.#underWay === 0) this.#begin();
     return answer.promise;
+  }
+
+  #begin(): void {
+    this.#underWay += 1;
+    setImmediate(() => void this.#work());
   }
 
   async #work(): Promise<void> {
     while (this.#waiting.length > 0) {
       const group = this.#waiting.slice(0, this.#options.limit);
       this.#waiting = this.#waiting.slice(this.#options.limit);
+      const timer = setInterval(() => {
+        if (this.#waiting.length > 0 && this.#underWay < mostUnderWay) this.#begin();
+      }, slowMs);
       await this.#do(group);
+      clearInterval(timer);
     }
-    this.#isUnderWay = false;
+    this.#underWay -= 1;
   }
 
   /** Never throws. */

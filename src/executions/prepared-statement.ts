@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { QueryConfig } from 'pg';
 import { sqlState } from './sql-state.ts';
 
@@ -5,8 +6,9 @@ const mostNames = 2_000;
 const names = new Map<string, string>();
 
 /**
- * A statement that each connection parses and plans once, under a name that is the same in the whole process. Planning is
- * the greater part of what the ledger's small statements cost the server.
+ * A statement that each connection parses and plans once, under a name that is made of its text: where a pooler mixes up
+ * connections, a name can be missing but never mean another statement. Planning is the greater part of what the ledger's
+ * small statements cost the server.
  *
  * Statements without parameters are sent as they are, and so is whatever comes after 2,000 different texts.
  */
@@ -15,7 +17,7 @@ export function prepared(text: string, params: readonly unknown[]): QueryConfig 
   const known = names.get(text);
   if (known !== undefined) return { name: known, text, values };
   if (values.length === 0 || names.size >= mostNames) return { text, values };
-  const name = `reeve_${names.size}`;
+  const name = `reeve_${createHash('sha1').update(text).digest('hex').slice(0, 24)}`;
   names.set(text, name);
   return { name, text, values };
 }

@@ -1,7 +1,7 @@
 import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import type { Logger } from '../core/logging.ts';
 import type { Connection, Rows } from '../executions/connection.ts';
-import { prepared } from '../executions/prepared-statement.ts';
+import { isStalePlan, prepared } from '../executions/prepared-statement.ts';
 import { isConnectionError } from '../executions/sql-state.ts';
 
 /** COMMIT was sent and no answer came: whoever asks must look whether the completion of the step is there. */
@@ -79,13 +79,22 @@ class OpenTransaction implements WorldTransaction {
   readonly connection: Connection;
   readonly #client: PoolClient;
   #isOver = false;
+  #isStale = false;
 
   constructor(client: PoolClient, schema: string) {
     this.#client = client;
+    const hasStalePlan = (is: boolean): void => {
+      this.#isStale ||= is;
+    };
     this.connection = {
       schema,
       async query<Row extends object>(text: string, params: readonly unknown[] = []): Promise<Rows<Row>> {
-        return rowsOf(await client.query<Row>(prepared(text, params)));
+        try {
+          return rowsOf(await client.query<Row>(prepared(text, params)));
+        } catch (error) {
+          hasStalePlan(isStalePlan(error));
+          throw error;
+        }
       },
     };
   }
@@ -110,7 +119,7 @@ class OpenTransaction implements WorldTransaction {
         () => true,
       );
     this.#client.off('error', ignoreError);
-    this.#client.release(isBroken);
+    this.#client.release(isBroken || this.#isStale);
   }
 }
 

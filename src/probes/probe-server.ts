@@ -2,10 +2,12 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { ReeveError } from '../core/errors.ts';
+import type { Logger } from '../core/logging.ts';
 import { registry } from '../core/metrics.ts';
 import type { ProbeNotice, ProbeReport, ProbeSettings } from './probe-messages.ts';
 
 export interface ProbeServerOptions extends ProbeSettings {
+  readonly logger: Logger;
   /** Why the process should not be given work now; asked once a second. */
   readonly unready: () => readonly string[];
 }
@@ -28,7 +30,7 @@ export class ProbeServer {
   }
 
   /** @throws PROBES_UNAVAILABLE when the port cannot be listened on. */
-  static async start({ unready, ...settings }: ProbeServerOptions): Promise<ProbeServer> {
+  static async start({ unready, logger, ...settings }: ProbeServerOptions): Promise<ProbeServer> {
     const thread = new Worker(threadFile(), { workerData: settings, name: 'reeve-probes' });
     thread.unref();
     const report = (metrics?: string): void => {
@@ -41,7 +43,11 @@ export class ProbeServer {
       const message = `the probes cannot listen on ${settings.host}:${settings.port}: ${why}`;
       started.reject(new ReeveError('PROBES_UNAVAILABLE', message));
     };
-    thread.on('error', (error) => refuse(Error.isError(error) ? error.message : String(error)));
+    thread.on('error', (error) => {
+      const why = Error.isError(error) ? error.message : String(error);
+      logger.error({ event: 'probes.failed' }, `the thread of the probes has ended: ${why}`);
+      refuse(why);
+    });
     thread.on('message', (notice: ProbeNotice) => {
       if (notice.kind === 'listening') started.resolve(notice.port);
       else if (notice.kind === 'refused') refuse(notice.message);

@@ -49,7 +49,8 @@ async function currentMetrics(): Promise<string> {
 }
 
 const server = createServer((request, response) => {
-  const path = new URL(request.url ?? '/', 'http://probe').pathname;
+  // Not parsed as a URL: what is none would end this thread.
+  const [path] = (request.url ?? '/').split('?', 1);
   if (path === '/livez') return isHung() ? answer(response, 503, hungText()) : answer(response, 200, 'ok\n');
   if (path === '/readyz') {
     if (isHung()) return answer(response, 503, hungText());

@@ -47,7 +47,8 @@ export async function completeStep(
         current = refusedOutcome(claim, current, error);
       }
     }
-    if (claim.cause === 'lost') return { kind: 'stale' };
+    // After a COMMIT without an answer a token that is gone may have gone by that very COMMIT.
+    if (claim.cause === 'lost' && !commitUnknown) return { kind: 'stale' };
     await pause(tries);
   }
 }

@@ -22,20 +22,33 @@ export class LoneGate {
   }
 
   /**
-   * Lets nothing new begin, waits for what runs, and runs it alone.
+   * Lets nothing new begin, waits for what runs, and runs it alone. After `longestMs` others may begin although it still
+   * runs: it may be waiting for one of them.
    *
    * @returns undefined, and nothing was run, when the others did not end within `patienceMs`.
    */
-  async alone<T>(patienceMs: number, work: () => Promise<T>): Promise<{ readonly answer: T } | undefined> {
+  async alone<T>(
+    { patienceMs, longestMs }: { readonly patienceMs: number; readonly longestMs: number },
+    work: () => Promise<T>,
+  ): Promise<{ readonly answer: T } | undefined> {
     const late = AbortSignal.timeout(patienceMs);
     while (this.#isTaken) if (!(await this.#change(late))) return undefined;
     this.#isTaken = true;
-    try {
-      while (this.#together > 0) if (!(await this.#change(late))) return undefined;
-      return { answer: await work() };
-    } finally {
+    let isMine = true;
+    const open = (): void => {
+      if (!isMine) return;
+      isMine = false;
       this.#isTaken = false;
       this.#tell();
+    };
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      while (this.#together > 0) if (!(await this.#change(late))) return undefined;
+      timer = setTimeout(open, longestMs);
+      return { answer: await work() };
+    } finally {
+      clearTimeout(timer);
+      open();
     }
   }
 

@@ -121,7 +121,8 @@ export class StepRunner {
   async #runAlone(job: WantedStep): Promise<void> {
     const { gate, pool, logger, leaseMs } = this.#options;
     const { execution: executionId, position, delivery } = job;
-    const ran = await gate.alone(leaseMs, () => this.#run(job, neverAlone));
+    const limits = { patienceMs: leaseMs, longestMs: 10 * leaseMs };
+    const ran = await gate.alone(limits, () => this.#run(job, neverAlone));
     if (ran !== undefined) return;
     logger.warn(
       { event: 'step.lone.waits', execution: executionId, step: position },
@@ -154,7 +155,21 @@ export class StepRunner {
       if (next === undefined) return undefined;
       const taken = { claim: new ActiveClaim(next) };
       claims.add(taken.claim);
-      return taken;
+      if (!isDraining()) return taken;
+      await this.#giveBack(taken.claim);
+      return undefined;
+    } finally {
+      claims.remove(claim);
+    }
+  }
+
+  /** A step that was claimed for a worker that stops by now: another one goes on with it. */
+  async #giveBack(claim: ActiveClaim): Promise<void> {
+    const { claims, pool, onFinished } = this.#options;
+    const logger = stepLogger(this.#options.logger, claim.step);
+    try {
+      const environment = { pool, completions: this.#completions, logger, nextToken: null };
+      onFinished(await completeStep(claim, { kind: 'released' }, environment), claim.step);
     } finally {
       claims.remove(claim);
     }

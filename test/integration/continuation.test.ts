@@ -164,4 +164,18 @@ describeOnBrokers('a worker that goes on with a chain by itself', (broker) => {
       result: { first: { n: 1, list: [1, null, 'text "\\ ☃'] }, second: { n: 2, list: [2, null, 'text "\\ ☃'] } },
     });
   });
+
+  it('waits before the end where the plan ends with a pause', async () => {
+    const say = defineTask({ name: 'say', run: () => 'said' });
+    const pausing = defineExecutor({ name: 'pausing', plan: (p) => p.run(say, undefined).wait('2s') });
+    await using bundle = await makeBundle(broker, { executors: [pausing], tasks: [say] });
+    await bundle.reeve.startWorker();
+    const { executionId } = await bundle.reeve.execute(pausing);
+    expect(await ended(bundle, executionId)).toMatchObject({ state: 'succeeded' });
+    const [row] = await bundle.query<{ ms: number }>(
+      `SELECT extract(epoch FROM e.finished_at - s.finished_at)::float8 * 1000 AS ms
+       FROM reeve.execution e JOIN reeve.step s ON s.execution_id = e.id AND s.position = 0`,
+    );
+    expect(row?.ms).toBeGreaterThanOrEqual(2_000);
+  });
 });

@@ -150,6 +150,21 @@ describe('a shared completion', () => {
     expect(answer).toMatchObject({ kind: 'finished', continued: { position: 1, token: nextToken, attempt: 1 } });
     expect((await statesOf(step.executionId)).slice(0, 2)).toEqual(['succeeded', 'running']);
   });
+
+  it('whose answer comes so late that the heartbeat takes the step for lost is found all the same', async () => {
+    const step = await claimed((await bundle.reeve.execute(chain)).executionId, 0);
+    const nextToken = newClaimToken();
+    const claim = new ActiveClaim(step);
+    claim.abort('lost');
+    deaf.isDeaf = true;
+    const answer = await completeStep(claim, success, {
+      pool: deaf,
+      completions: completionsOn(deaf),
+      logger: createLogger('silent'),
+      nextToken,
+    });
+    expect(answer).toMatchObject({ kind: 'finished', continued: { position: 1, token: nextToken } });
+  });
 });
 
 describe('a shared completion that meets another transaction', () => {

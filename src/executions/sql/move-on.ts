@@ -129,7 +129,7 @@ function decidedSql({ schema }: Connection): string {
            (array_agg(next_token))[1] AS next_token, min(queue) AS queue FROM mine GROUP BY execution_id, next) AS a
          ON t.execution_id = a.execution_id AND t.position = a.position
        WHERE t.state = 'pending' AND (t.effects ->> 'bounds')::boolean IS NOT TRUE AND (t.open_predecessors > a.arrived
-         OR (t.kind = 'join' AND cardinality(t.next) = 0 AND a.ends AND t.effects ->> 'release' IS NULL)
+         OR (t.kind = 'join' AND cardinality(t.next) = 0 AND a.ends AND t.countdown_ms = 0 AND t.effects ->> 'release' IS NULL)
          OR (t.kind <> 'join' AND t.countdown_ms = 0 AND t.effects -> 'acquire' IS NULL
            AND (t.effects -> 'bound' ->> 'waits')::boolean IS NOT TRUE))
        ORDER BY t.execution_id, t.position FOR UPDATE OF t SKIP LOCKED),

@@ -1,4 +1,5 @@
 import type { Logger } from '../../core/logging.ts';
+import { isStalePlan } from '../../executions/prepared-statement.ts';
 import { isConflictError } from '../../executions/sql-state.ts';
 import { SandboxEnded } from '../sandbox/sandbox-child.ts';
 import type { VerbRuntime } from '../runtime.ts';
@@ -69,7 +70,8 @@ export async function runTask<Finish>(
       if (scheduled) runtime.options.scheduling.nudge();
       return finish;
     } catch (error) {
-      const mayRunAgain = (isConflictError(error) || error instanceof WorldConflict) && !spoken && run < mostRuns;
+      const mayRunAgain =
+        (isConflictError(error) || isStalePlan(error) || error instanceof WorldConflict) && !spoken && run < mostRuns;
       if (!mayRunAgain) throw error;
     } finally {
       await transaction.end();

@@ -1,3 +1,4 @@
+import { get } from 'node:http';
 import { expect, it } from '@jest/globals';
 import pg from 'pg';
 import { describeOnBrokers, testServerUrl } from '../../support/bundle.ts';
@@ -37,6 +38,14 @@ describeOnBrokers('the probes of a worker', (broker) => {
       expect(text).toMatch(/^reeve_event_loop_silent_seconds \d/m);
     });
     expect((await ask(`${url}/nothing`)).status).toBe(404);
+    // What is no path must not end the thread.
+    const { hostname, port } = new URL(url);
+    for (const path of ['//', 'http://[', '/livez?x=1']) {
+      const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
+      get({ hostname, port, path }, (response) => resolve(response.resume().statusCode)).on('error', reject);
+      expect([path, await promise]).toEqual([path, path.startsWith('/livez') ? 200 : 404]);
+    }
+    expect((await ask(`${url}/livez`)).status).toBe(200);
   });
 
   it('fail readiness, not liveness, while PostgreSQL cannot be reached, and recover', async () => {

@@ -78,4 +78,21 @@ describe('a group commit', () => {
     expect(await group.ask(3)).toBe(3);
     expect(runs).toEqual([[1, 2], [3]]);
   });
+
+  it('begins another one behind a transaction that hangs', async () => {
+    const hung = Promise.withResolvers<void>();
+    const group = new GroupCommit<number, number>({
+      limit: 10,
+      run: async (items) => {
+        if (items.includes(0)) await hung.promise;
+        return items;
+      },
+    });
+    const first = group.ask(0);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(await Promise.all([group.ask(1), group.ask(2)])).toEqual([1, 2]);
+    hung.resolve();
+    expect(await first).toBe(0);
+    expect(await group.ask(3)).toBe(3);
+  });
 });

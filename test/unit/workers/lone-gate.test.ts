@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { LoneGate } from '../../../src/workers/lone-gate.ts';
 
+const patient = { patienceMs: 60_000, longestMs: 60_000 };
+
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Work that tells when it begins and ends when it is told to. */
@@ -21,7 +23,7 @@ describe('a lone run', () => {
     const log: string[] = [];
     const [a, b, lone, c] = ['a', 'b', 'lone', 'c'].map((name) => held(log, name));
     const together = [gate.together(a!.work), gate.together(b!.work)];
-    const alone = gate.alone(60_000, lone!.work);
+    const alone = gate.alone(patient, lone!.work);
     const late = gate.together(c!.work);
     await turn();
     expect(log).toEqual(['+a', '+b']);
@@ -46,7 +48,7 @@ describe('a lone run', () => {
     const log: string[] = [];
     const [a, b, lone] = ['a', 'b', 'lone'].map((name) => held(log, name));
     const running = gate.together(a!.work);
-    const next = gate.alone(20, lone!.work);
+    const next = gate.alone({ ...patient, patienceMs: 20 }, lone!.work);
     const waiting = gate.together(b!.work);
     expect(await next).toBeUndefined();
     await turn();
@@ -60,11 +62,11 @@ describe('a lone run', () => {
     const gate = new LoneGate();
     const log: string[] = [];
     const [a, b] = ['a', 'b'].map((name) => held(log, name));
-    const first = gate.alone(60_000, async () => {
+    const first = gate.alone(patient, async () => {
       await a!.work();
       throw new Error('it failed');
     });
-    const second = gate.alone(60_000, b!.work);
+    const second = gate.alone(patient, b!.work);
     await turn();
     expect(log).toEqual(['+a']);
     a!.end();
@@ -72,5 +74,17 @@ describe('a lone run', () => {
     b!.end();
     expect(await second).toEqual({ answer: 'b' });
     expect(log).toEqual(['+a', '-a', '+b', '-b']);
+  });
+
+  it('lets others begin when it takes very long, because it may be waiting for one of them', async () => {
+    const gate = new LoneGate();
+    const log: string[] = [];
+    const [lone, other] = ['lone', 'other'].map((name) => held(log, name));
+    const alone = gate.alone({ patienceMs: 60_000, longestMs: 20 }, lone!.work);
+    other!.end();
+    expect(await gate.together(other!.work)).toBe('other');
+    lone!.end();
+    expect(await alone).toEqual({ answer: 'lone' });
+    expect(log).toEqual(['+lone', '+other', '-other', '-lone']);
   });
 });
