@@ -1,6 +1,7 @@
 import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import type { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
+import { atMost } from '../core/at-most.ts';
 import { ReeveError } from '../core/errors.ts';
 import type { Logger } from '../core/logging.ts';
 import type { Connection, Rows } from './connection.ts';
@@ -8,6 +9,7 @@ import { isStalePlan, prepared } from './prepared-statement.ts';
 import { isConflictError, isConnectionError } from './sql-state.ts';
 
 const maxTries = 10;
+const closeTimeoutMs = 5_000;
 const statementTimeoutMs = 15_000;
 /**
  * The server ends a statement before that: when no answer has come by then, the connection is dead, and nobody has
@@ -83,8 +85,9 @@ export class LedgerPool implements Connection {
     }
   }
 
+  /** Within 5 s, also where connections are dead and their end is never confirmed. */
   async close(): Promise<void> {
-    await this.#pool.end();
+    await atMost(this.#pool.end(), closeTimeoutMs);
   }
 }
 

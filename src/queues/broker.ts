@@ -10,6 +10,7 @@ import {
 import { Redis } from 'ioredis';
 import { Client, Pool, type ClientConfig, type PoolConfig } from 'pg';
 import { answerTimeoutMs } from '../executions/ledger-pool.ts';
+import { atMost } from '../core/at-most.ts';
 import { storeError } from '../core/stored-error.ts';
 import type { Logger } from '../core/logging.ts';
 import { JobWorker } from './job-worker.ts';
@@ -44,6 +45,8 @@ export interface NewJob {
 }
 
 const commandTimeoutMs = 5_000;
+/** How long dead connections may hold up the end of a process. */
+const closeTimeoutMs = 5_000;
 /** No command blocks for so long: when nothing has come by then, the connection is dead, and nobody has said so. */
 const socketTimeoutMs = 15_000;
 const queuePoolSize = 2;
@@ -99,7 +102,7 @@ export class Broker {
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled([...this.#queues.values()].map((queue) => queue.close()));
+    await atMost(Promise.allSettled([...this.#queues.values()].map((queue) => queue.close())), closeTimeoutMs);
     this.#queues.clear();
     for (const client of this.#redis) client.disconnect();
     this.#redis.length = 0;

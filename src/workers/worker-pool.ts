@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { atMost } from '../core/at-most.ts';
 import { newId } from '../core/ids.ts';
 import type { Logger } from '../core/logging.ts';
 import { storeError } from '../core/stored-error.ts';
@@ -34,6 +35,9 @@ export interface StopStages {
   /** How long they have after that, once their signal was aborted, to end and go back. */
   readonly stopGraceMs: number;
 }
+
+/** A broker that is away does not keep a worker from stopping: what it has not been told, the ledger knows. */
+const brokerAnswerMs = 5_000;
 
 /**
  * Serves chosen queues until it is stopped.
@@ -139,7 +143,7 @@ export class WorkerPool {
     this.#state = 'draining';
     await this.#started?.catch(() => undefined);
     this.#logger.info({ event: 'worker.drain', running: this.running }, `worker stops; ${this.running} steps run`);
-    await Promise.allSettled(this.#workers.map((worker) => worker.pause()));
+    await atMost(Promise.allSettled(this.#workers.map((worker) => worker.pause())), brokerAnswerMs);
     for (const claim of this.#claims.list()) if (claim.step.policy.interruptible) claim.abort('shutdown');
     await Promise.race([this.#idle(), deadline(drainMs)]);
     if (this.running > 0) {
@@ -147,7 +151,7 @@ export class WorkerPool {
       await Promise.race([this.#idle(), deadline(stopGraceMs)]);
     }
     const left = this.running;
-    await Promise.allSettled(this.#workers.map((worker) => worker.close(this.#jobs.size > 0)));
+    await atMost(Promise.allSettled(this.#workers.map((worker) => worker.close(this.#jobs.size > 0))), brokerAnswerMs);
     await this.#heartbeat.stop();
     await updateWorker(pool, { id: this.id, state: 'stopped', running: left }).catch(() => undefined);
     const text =

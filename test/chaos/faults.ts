@@ -3,7 +3,7 @@ import type { ChaosServers } from './chaos-servers.ts';
 import type { Fault, FaultPlace } from './fault.ts';
 import { jobsForged } from './forged-jobs.ts';
 import { halfOpen, late, reset, silent } from './network-faults.ts';
-import { backlogWiped, faultsEnded, frozen, frozenAtWork, killed } from './process-faults.ts';
+import { backlogWiped, faultsEnded, frozen, frozenUntil, killed } from './process-faults.ts';
 
 interface KnownFault {
   readonly weight: number;
@@ -16,7 +16,8 @@ const noRedis = ({ redis }: ChaosServers): string | undefined => (redis === unde
 
 const faults: Readonly<Record<string, KnownFault>> = {
   'worker killed': { weight: 5, run: killed('worker') },
-  'worker frozen': { weight: 7, run: frozenAtWork },
+  'worker frozen until its leases are over': { weight: 4, run: frozenUntil('its leases are over') },
+  'worker frozen until others have its steps': { weight: 4, run: frozenUntil('others have its steps') },
   'beat killed': { weight: 2, run: killed('beat') },
   'beat frozen': { weight: 1, run: frozen('beat') },
   'producer killed': { weight: 1, run: killed('producer') },
@@ -46,6 +47,8 @@ const faults: Readonly<Record<string, KnownFault>> = {
   'postgres restarted': { weight: 1, run: ({ servers, random }) => servers.restartPostgres(random.int(0, 1_000)) },
   'jobs forged': { weight: 2, run: jobsForged },
 };
+
+export const faultNames: readonly string[] = Object.keys(faults);
 
 /** What cannot be done on this machine, and why; what another broker has is no matter. */
 export function missingFaults(servers: ChaosServers): Record<string, string> {

@@ -55,6 +55,8 @@ export function frozen(role: Role): Fault {
   };
 }
 
+type Moment = 'its leases are over' | 'others have its steps';
+
 interface HeldStep {
   readonly execution_id: string;
   readonly position: number;
@@ -65,7 +67,11 @@ interface HeldStep {
  * A worker that has steps is frozen, and wakes at a bad moment: when its leases are just over and somebody is about to
  * take its steps away, or when others have them already.
  */
-export const frozenAtWork: Fault = async (place) => {
+export function frozenUntil(moment: Moment): Fault {
+  return (place) => freezeUntil(place, moment);
+}
+
+async function freezeUntil(place: FaultPlace, moment: Moment): Promise<void> {
   const { app, random, processes } = place;
   const busy = await app.dataSource.query<{ pid: number }[]>(
     `SELECT w.pid FROM reeve.step AS s JOIN reeve.worker AS w ON w.id = s.worker_id
@@ -73,9 +79,11 @@ export const frozenAtWork: Fault = async (place) => {
   );
   const free = processes.filter((one) => one.role === 'worker' && !away.has(one));
   const one = busy.flatMap(({ pid }) => free.find((process) => process.pid === pid) ?? [])[0];
-  if (one === undefined) return frozen('worker')(place);
-  const moment = random.pick(['its leases are over', 'others have its steps'] as const);
-  const laterMs = random.int(0, moment === 'its leases are over' ? 900 : 300);
+  if (one === undefined) {
+    await frozen('worker')(place);
+    return;
+  }
+  const laterMs = moment === 'its leases are over' ? random.int(50, 600) : random.int(0, 300);
   beside(one, async () => {
     one.freeze();
     const held = await app.dataSource
@@ -90,13 +98,9 @@ export const frozenAtWork: Fault = async (place) => {
     await pause(laterMs);
     one.thaw();
   });
-};
+}
 
-async function isTime(
-  { dataSource }: FaultPlace['app'],
-  held: readonly HeldStep[],
-  moment: 'its leases are over' | 'others have its steps',
-): Promise<boolean> {
+async function isTime({ dataSource }: FaultPlace['app'], held: readonly HeldStep[], moment: Moment): Promise<boolean> {
   const condition =
     moment === 'its leases are over'
       ? 's.claim_token = h.token AND s.lease_until < clock_timestamp()'

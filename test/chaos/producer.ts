@@ -163,13 +163,13 @@ async function inTransaction(
 }
 
 /**
- * One to three pieces of work. One in sixty hangs its worker for about as long as a lease, or longer; one in eight, where
+ * One to three pieces of work. One in sixty hangs its worker for about as long as a lease, or longer; one in six, where
  * no throttle waits for it, is long enough to be still there when its worker wakes up; one in two hundred ends its worker.
  */
 function someWorks(random: TestRandom, throttles: readonly string[] = []): Work[] {
   return Array.from({ length: random.int(1, 3) }, () => {
     const block = random.next() < 1 / 60;
-    const isLong = !block && throttles.length === 0 && random.next() < 1 / 8;
+    const isLong = !block && throttles.length === 0 && random.next() < 1 / 6;
     const ms = block
       ? random.int(leaseMs * 0.85, leaseMs * 1.8)
       : isLong

@@ -23,7 +23,7 @@ export const sabotages: readonly Sabotage[] = [
   {
     name: 'no-token-check',
     what: 'a completion ends the step whoever holds it now',
-    faults: ['worker frozen'],
+    faults: ['worker frozen until others have its steps'],
     edits: [
       { file: `${sqlFolder}/end-step.ts`, from: 'AND s.claim_token = $3', to: 'AND $3::uuid IS NOT NULL' },
       { file: `${sqlFolder}/move-on.ts`, from: 'AND s.claim_token = w.token', to: 'AND w.token IS NOT NULL' },
@@ -52,7 +52,7 @@ export const sabotages: readonly Sabotage[] = [
   {
     name: 'lease-ignored',
     what: 'the reaper ends claims whose lease is not over',
-    faults: ['worker frozen'],
+    faults: ['worker frozen until its leases are over'],
     edits: [
       {
         file: `${sqlFolder}/list-expired-steps.ts`,
@@ -69,7 +69,7 @@ export const sabotages: readonly Sabotage[] = [
   {
     name: 'reaper-without-recheck',
     what: 'the reaper does not look at the lease again under the lock',
-    faults: ['worker frozen'],
+    faults: ['worker frozen until its leases are over'],
     edits: [
       {
         file: `${sqlFolder}/end-step.ts`,

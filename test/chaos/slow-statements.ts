@@ -2,19 +2,25 @@ import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 
 type Query = (this: pg.Client & { connectionParameters: { application_name?: string } }, ...args: unknown[]) => unknown;
-type Callback = (error: unknown, result?: { rowCount: number | null }) => void;
+interface Answer {
+  readonly rows: readonly unknown[];
+}
+type Callback = (error: unknown, result?: Answer) => void;
+
+const hasRows = (rows: readonly unknown[]): boolean => rows.length > 0;
 
 /** A question whose answer is acted upon later: the moment in between is where a guard must hold. */
 export interface LateAnswer {
   readonly what: string;
   /** In the text of the statement. */
   readonly statement: RegExp;
+  /** Whether something is done about the answer; default: where there are rows in it. */
+  readonly when?: (rows: readonly unknown[]) => boolean;
   readonly share: number;
   readonly shortestMs: number;
   readonly longestMs: number;
 }
 
-/** Only answers with rows in them come late: nothing is done about the others. */
 export const lateAnswers: readonly LateAnswer[] = [
   {
     what: 'a lease is renewed between the look of the reaper and its end of the claim',
@@ -26,9 +32,10 @@ export const lateAnswers: readonly LateAnswer[] = [
   {
     what: 'two admit from one line at once',
     statement: /SELECT t\.key, .* AS room, t\.held/s,
-    share: 0.4,
-    shortestMs: 5,
-    longestMs: 60,
+    when: (rows) => rows.some((row) => (row as { room: number }).room > 0),
+    share: 0.8,
+    shortestMs: 20,
+    longestMs: 250,
   },
   {
     what: 'two beats see the same due time',
@@ -62,7 +69,7 @@ export function slowStatements(share: number, longestMs: number): void {
     }
     const asked = Math.random() < share ? pause(Math.random() * longestMs) : undefined;
     const answer = asked === undefined ? query.apply(this, args) : asked.then(() => query.apply(this, args));
-    return late === undefined ? answer : comesLate(late, answer as Promise<{ rowCount: number | null }>);
+    return late === undefined ? answer : comesLate(late, answer as Promise<Answer>);
   };
 }
 
@@ -74,13 +81,13 @@ function lateCall(late: LateAnswer, callback: Callback): Callback {
   };
 }
 
-async function comesLate<T extends { rowCount: number | null }>(late: LateAnswer, answer: Promise<T>): Promise<T> {
+async function comesLate<T extends Answer>(late: LateAnswer, answer: Promise<T>): Promise<T> {
   const result = await answer;
   await pause(delayOf(late, result));
   return result;
 }
 
-function delayOf({ share, shortestMs, longestMs }: LateAnswer, { rowCount }: { rowCount: number | null }): number {
-  if ((rowCount ?? 0) === 0 || Math.random() >= share) return 0;
+function delayOf({ when = hasRows, share, shortestMs, longestMs }: LateAnswer, { rows }: Answer): number {
+  if (!when(rows) || Math.random() >= share) return 0;
   return shortestMs + Math.random() * (longestMs - shortestMs);
 }

@@ -3,6 +3,8 @@ import { DataSource } from 'typeorm';
 import { createLogger, defineTask } from '../../src/index.ts';
 import { LedgerPool, CommitUnknown } from '../../src/executions/ledger-pool.ts';
 import { isConnectionError } from '../../src/executions/sql-state.ts';
+import { newId } from '../../src/core/ids.ts';
+import { Broker } from '../../src/queues/broker.ts';
 import { describeOnBrokers, makeBundle, redisUrlOf } from '../support/bundle.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 
@@ -26,7 +28,7 @@ describeOnBrokers('connections that are dead without anybody saying so', (broker
       type: 'postgres',
       url: postgres.url,
       installExtensions: false,
-      extra: { query_timeout: 2_000, maxLifetimeSeconds: 5 },
+      extra: { query_timeout: 2_000, maxLifetimeSeconds: 5, connectionTimeoutMillis: 5_000 },
     });
     const behind = bundle.another({ dataSource, redis: redis?.url });
     stack.defer(() => behind.close());
@@ -42,6 +44,32 @@ describeOnBrokers('connections that are dead without anybody saying so', (broker
     }
     const after = await bundle.reeve.execute(quick);
     expect(await bundle.reeve.result(after.executionId, { timeout: '60s' })).toMatchObject({ state: 'succeeded' });
+  });
+});
+
+describe('connections that are dead when their process ends', () => {
+  it('hold it up for a few seconds, and not until somebody confirms their end', async () => {
+    await using bundle = await makeBundle('postgres');
+    await bundle.reeve.ready();
+    const { proxy, url } = await through(bundle.url);
+    await using stack = new AsyncDisposableStack();
+    stack.use(proxy);
+    const logger = createLogger('silent');
+    const pool = new LedgerPool({ connectionString: url, max: 1 }, 'reeve', logger);
+    await pool.query('SELECT 1');
+    const broker = new Broker({
+      redisUrl: undefined,
+      postgres: { connectionString: url },
+      brokerSchema: 'reeve_broker',
+      engineId: newId(),
+      leaseMs: 30_000,
+      logger,
+    });
+    await broker.jobCounts('tasks');
+    proxy.silence();
+    const began = performance.now();
+    await Promise.all([pool.close(), broker.close()]);
+    expect(performance.now() - began).toBeLessThan(20_000);
   });
 });
 

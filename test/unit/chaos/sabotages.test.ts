@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
+import { faultNames } from '../../chaos/faults.ts';
 import { edited, sabotages } from '../../chaos/sabotages.ts';
 
 describe('sabotages of the chaos suite', () => {
@@ -13,6 +14,10 @@ describe('sabotages of the chaos suite', () => {
       }
     },
   );
+
+  it('are met by faults that there are', () => {
+    expect(sabotages.flatMap(({ faults }) => faults).filter((name) => !faultNames.includes(name))).toEqual([]);
+  });
 
   it('refuses to run without effect', () => {
     const edit = { file: 'src/x.ts', from: 'a guard', to: '' };
