@@ -53,13 +53,13 @@ export class Starts {
 
   async alone(target: unknown, rest: readonly unknown[]): Promise<Scheduled> {
     const request = executeRequest(target, rest, this.#options);
-    const background = await this.scheduler.background(request);
-    if (background !== undefined && !background.hasIdempotencyKey) return this.#background.start(background);
-    const task =
-      background === undefined && request.executor.storesRawInput
-        ? await this.scheduler.taskRequest(request)
-        : undefined;
-    if (task !== undefined && !task.hasIdempotencyKey) return this.#tasks.start(task);
+    const bare = await this.scheduler.bare(request);
+    if (bare !== undefined && !bare.hasIdempotencyKey) {
+      if (bare.uniqueKey !== '') return this.#background.start(bare);
+      const run = await bare.run();
+      // Scopes stand in line for their permits in the transaction that starts them.
+      if (!run.steps.some(({ effects }) => effects.acquire !== undefined)) return this.#tasks.start(run);
+    }
     return this.#options.dataSource.transaction((manager) => this.in(manager, target, rest));
   }
 

@@ -31,11 +31,17 @@ interface BackgroundParts {
   readonly request: { readonly executor: ExecutorDefinition; readonly whenBusy?: WhenBusy };
   readonly options: ResolvedExecuteOptions;
   readonly uniqueKey: string | null;
+  readonly kind: NewExecution['kind'];
   readonly input: JsonValue;
+  /** What the plan of an executor may know. */
+  readonly facts: JsonValue;
   readonly draft: (input: JsonValue) => Promise<TaskDraft>;
 }
 
-/** A request for a background task whose input and options were found right; its plan is made only when it is needed. */
+/**
+ * A request for a task, or for an executor that owns nothing, whose input and options were found right; its plan is made
+ * only when it is needed.
+ */
 export class BackgroundRequest {
   readonly #parts: BackgroundParts;
 
@@ -71,20 +77,20 @@ export class BackgroundRequest {
     readonly steps: readonly StepDraft[];
     readonly countdownMs: number;
   }> {
-    const { request, options, uniqueKey, input } = this.#parts;
+    const { request, options, uniqueKey, kind, input, facts } = this.#parts;
     const { executor } = request;
     const { steps, planHash, requestHash } = await this.#parts.draft(input);
     const execution = {
       id: newId(),
       executor: executor.name,
       executorVersion: executor.version,
-      kind: uniqueKey === null ? 'task' : 'background',
+      kind,
       planHash,
       resourceType: null,
       resourceId: null,
       exclusive: false,
       input,
-      facts: { facts: null, changed: [] },
+      facts: { facts, changed: [] },
       uniqueKey,
       idempotencyKey: null,
       idempotencyMs: 0,
@@ -92,7 +98,7 @@ export class BackgroundRequest {
       weight: options.weight,
       priority: options.priority ?? executor.priority,
       context: options.context,
-      deadlineMs: options.deadlineMs,
+      deadlineMs: options.deadlineMs ?? executor.deadlineMs,
       parent: null,
     } as const;
     return { execution, steps, countdownMs: options.countdownMs };

@@ -3,7 +3,6 @@ import type { Scheduled } from '../executions/schedule-execution.ts';
 import { isConnectionError } from '../executions/sql-state.ts';
 import type { UnpublishedStep } from '../executions/sql/list-unpublished-steps.ts';
 import { startTasks, type NewTask } from '../executions/sql/start-tasks.ts';
-import type { BackgroundRequest } from './background-request.ts';
 
 interface Waiting {
   readonly task: NewTask;
@@ -13,7 +12,7 @@ interface Waiting {
 const batchSize = 500;
 
 /**
- * Starts bare tasks and chains outside any transaction of a caller's, on the engine's own pool: one statement, shared
+ * Starts bare tasks, chains and executors that own nothing, outside any transaction of a caller's, on the engine's own pool: one statement, shared
  * by what is asked for in the same turn of the event loop. Nothing of it can be refused by what is in the ledger.
  */
 export class TaskStarter {
@@ -27,9 +26,7 @@ export class TaskStarter {
     this.#onReady = onReady;
   }
 
-  /** @throws what the making of its plan throws. */
-  async start(request: BackgroundRequest): Promise<Scheduled> {
-    const task = await request.run();
+  async start(task: NewTask): Promise<Scheduled> {
     const answer = Promise.withResolvers<Scheduled>();
     if (this.#waiting.length === 0) setImmediate(() => this.#flush());
     this.#waiting.push({ task, answer });

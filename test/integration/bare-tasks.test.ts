@@ -1,6 +1,6 @@
 import { expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { chain, defineTask, signature } from '../../src/index.ts';
+import { chain, defineExecutor, defineTask, defineThrottle, signature } from '../../src/index.ts';
 import { describeOnBrokers, makeBundle } from '../support/bundle.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -79,5 +79,38 @@ describeOnBrokers('bare tasks outside a transaction', (broker) => {
     });
     await expect(reeve.result('nonsense')).rejects.toMatchObject({ code: 'EXECUTION_NOT_FOUND' });
     expect(await reeve.executions()).toEqual([]);
+  });
+
+  it('are joined by executors that own nothing: with their checked input, deadline and kind', async () => {
+    const say = defineTask({ name: 'say', input: z.object({ word: z.string() }), run: ({ word }) => word });
+    const speak = defineExecutor({
+      name: 'speak',
+      input: z.object({ word: z.string().default('hello') }),
+      deadline: '1h',
+      plan: (p, { word }) => p.run(say, { word: `${word}!` }).run(say, { word: 'end' }),
+    });
+    const one = defineThrottle({ name: 'one', limit: 1 });
+    const queued = defineExecutor({
+      name: 'queued',
+      plan: (p) => p.throttled(one, (q) => q.run(say, { word: 'mine' })),
+    });
+    await using bundle = await makeBundle(broker, { executors: [speak, queued], tasks: [say] });
+    const { reeve } = bundle;
+    await reeve.startWorker();
+    const ids = [(await reeve.execute(speak, {})).executionId, (await reeve.execute(queued)).executionId];
+    for (const id of ids) expect((await reeve.result(id)).state).toBe('succeeded');
+    const [row] = await bundle.query(
+      `SELECT kind, input, facts, deadline_at - created_at BETWEEN interval '1 hour' AND interval '61 minutes' AS hour FROM reeve.execution WHERE id = $1`,
+      [ids[0]],
+    );
+    expect(row).toEqual({
+      kind: 'plain',
+      input: { word: 'hello' },
+      facts: { facts: null, changed: [] },
+      hour: true,
+    });
+    const { steps } = await reeve.execution(ids[0] ?? '');
+    expect(steps.map(({ result }) => result).slice(0, 2)).toEqual(['hello!', 'end']);
+    await expect(reeve.execute(speak, { word: 7 } as never)).rejects.toMatchObject({ code: 'INPUT_INVALID' });
   });
 });

@@ -28,12 +28,12 @@ export async function startTasks(connection: Connection, tasks: readonly NewTask
   const { rows } = await connection.query<UnpublishedStep>(
     `WITH wanted AS MATERIALIZED (
        SELECT * FROM jsonb_to_recordset($1::jsonb) AS w(id uuid, executor text, executor_version integer,
-         plan_hash text, input jsonb, facts jsonb, request_hash text, weight text, priority integer,
+         kind text, plan_hash text, input jsonb, facts jsonb, request_hash text, weight text, priority integer,
          context jsonb, deadline_ms float8, steps jsonb, step_count integer)
      ), begun AS (
        INSERT INTO ${schema}.execution (id, executor, executor_version, kind, plan_hash, input, facts, state,
          request_hash, weight, priority, context, created_at, deadline_at)
-       SELECT w.id, w.executor, w.executor_version, 'task', w.plan_hash, coalesce(w.input, 'null'), w.facts, 'running',
+       SELECT w.id, w.executor, w.executor_version, w.kind, w.plan_hash, coalesce(w.input, 'null'), w.facts, 'running',
          w.request_hash, w.weight, w.priority, w.context, ${schema}.clock(),
          ${schema}.clock() + w.deadline_ms * interval '1 millisecond'
        FROM wanted AS w ON CONFLICT (id) DO NOTHING RETURNING id, priority, executor
@@ -57,6 +57,7 @@ function taskRow({ execution, steps, countdownMs }: NewTask): object {
     id: execution.id,
     executor: execution.executor,
     executor_version: execution.executorVersion,
+    kind: execution.kind,
     plan_hash: execution.planHash,
     input: execution.input,
     facts: execution.facts,
