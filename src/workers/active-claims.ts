@@ -18,6 +18,7 @@ export class ActiveClaim {
   readonly step: ClaimedStep;
   readonly #abort = new AbortController();
   readonly #cancel = new AbortController();
+  readonly #lost = new AbortController();
   #cause: AbortCause | undefined;
 
   constructor(step: ClaimedStep) {
@@ -37,10 +38,16 @@ export class ActiveClaim {
     return this.#cancel.signal;
   }
 
+  /** Aborted when another worker has the step, whatever it was told before: what its code still does is nobody's business. */
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
   /** Aborts the signal; the first cause stays, except that a lost step is lost whatever came before. */
   abort(cause: AbortCause): void {
     if (this.#cause === undefined || cause === 'lost') this.#cause = cause;
     if (cause === 'cancel') this.#cancel.abort();
+    if (cause === 'lost') this.#lost.abort();
     const code = cause === 'cancel' ? 'EXECUTION_CANCELED' : 'TASK_TIMED_OUT';
     this.#abort.abort(new ReeveError(code, messages[cause], { retryable: true }));
   }

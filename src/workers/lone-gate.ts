@@ -9,15 +9,24 @@ export class LoneGate {
   #isTaken = false;
   #changed = Promise.withResolvers<void>();
 
-  /** Runs it beside others; waits while one runs alone, or waits for its turn to. */
-  async together<T>(work: () => Promise<T>): Promise<T> {
+  /**
+   * Runs it beside others; waits while one runs alone, or waits for its turn to.
+   *
+   * @param work - Is given a way to say that it is not to be waited for any more, whatever it still does.
+   */
+  async together<T>(work: (leave: () => void) => Promise<T>): Promise<T> {
     while (this.#isTaken) await this.#changed.promise;
     this.#together += 1;
-    try {
-      return await work();
-    } finally {
-      this.#together -= 1;
+    let isHere = true;
+    const leave = (): void => {
+      if (isHere) this.#together -= 1;
+      isHere = false;
       this.#tell();
+    };
+    try {
+      return await work(leave);
+    } finally {
+      leave();
     }
   }
 

@@ -98,11 +98,11 @@ export class StepRunner {
    */
   async run(job: WantedStep): Promise<void> {
     const { gate, loneFrom } = this.#options;
-    const done = await gate.together(() => this.#run(job, loneFrom));
+    const done = await gate.together((leave) => this.#run(job, loneFrom, leave));
     if (done === 'alone') await this.#runAlone(job);
   }
 
-  async #run(job: WantedStep, loneFrom: number): Promise<'done' | 'alone'> {
+  async #run(job: WantedStep, loneFrom: number, leave: () => void): Promise<'done' | 'alone'> {
     const { pool, continuation, isDraining } = this.#options;
     if (isDraining()) {
       // It goes out again as a new delivery, for another worker.
@@ -113,7 +113,10 @@ export class StepRunner {
     const taken = await this.#claim(job, loneFrom);
     if (taken === 'alone') return 'alone';
     let claim = taken;
-    while (claim !== undefined) claim = await this.#runClaimed(claim, turn);
+    while (claim !== undefined) {
+      claim.claim.lost.addEventListener('abort', leave);
+      claim = await this.#runClaimed(claim, turn);
+    }
     return 'done';
   }
 
@@ -122,7 +125,7 @@ export class StepRunner {
     const { gate, pool, logger, leaseMs } = this.#options;
     const { execution: executionId, position, delivery } = job;
     const limits = { patienceMs: leaseMs, longestMs: 10 * leaseMs };
-    const ran = await gate.alone(limits, () => this.#run(job, neverAlone));
+    const ran = await gate.alone(limits, () => this.#run(job, neverAlone, () => undefined));
     if (ran !== undefined) return;
     logger.warn(
       { event: 'step.lone.waits', execution: executionId, step: position },

@@ -100,7 +100,7 @@ describeOnBrokers('bare tasks outside a transaction', (broker) => {
     const ids = [(await reeve.execute(speak, {})).executionId, (await reeve.execute(queued)).executionId];
     for (const id of ids) expect((await reeve.result(id)).state).toBe('succeeded');
     const [row] = await bundle.query(
-      `SELECT kind, input, facts, deadline_at - created_at BETWEEN interval '1 hour' AND interval '61 minutes' AS hour FROM reeve.execution WHERE id = $1`,
+      `SELECT kind, input, facts, deadline_at - created_at BETWEEN interval '59 minutes' AND interval '61 minutes' AS hour FROM reeve.execution WHERE id = $1`,
       [ids[0]],
     );
     expect(row).toEqual({

@@ -148,13 +148,19 @@ describeOnBrokers('a worker of an older build', (broker) => {
 
 describeOnBrokers('a worker that is stopped while a handler never returns', (broker) => {
   it('is stopped when its drain time is over, and says how many steps are left', async () => {
-    const stuck = defineTask({ name: 'stuck', run: () => new Promise(() => undefined) });
     const started = Promise.withResolvers<void>();
-    const other = defineTask({ name: 'other', run: () => started.resolve() });
+    const stuck = defineTask({
+      name: 'stuck',
+      run: () => {
+        started.resolve();
+        return new Promise(() => undefined);
+      },
+    });
+    const other = defineTask({ name: 'other', run: () => null });
     await using bundle = await makeBundle(broker, { tasks: [stuck, other], drain: '500ms', stopGrace: '200ms' });
     const handle = await bundle.reeve.startWorker();
     await bundle.reeve.execute(stuck);
-    await bundle.reeve.execute(other);
+    await ended(bundle, (await bundle.reeve.execute(other)).executionId);
     await started.promise;
     await eventually(() => expect(handle.running).toBe(1));
     const startedAt = performance.now();

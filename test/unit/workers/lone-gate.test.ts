@@ -87,4 +87,25 @@ describe('a lone run', () => {
     expect(await alone).toEqual({ answer: 'lone' });
     expect(log).toEqual(['+lone', '+other', '-other', '-lone']);
   });
+
+  it('does not wait for one who has said that he is not to be waited for', async () => {
+    const gate = new LoneGate();
+    const log: string[] = [];
+    const [stuck, lone] = ['stuck', 'lone'].map((name) => held(log, name));
+    const left = Promise.withResolvers<() => void>();
+    const running = gate.together((leave) => {
+      left.resolve(leave);
+      return stuck!.work();
+    });
+    lone!.end();
+    const alone = gate.alone(patient, lone!.work);
+    await turn();
+    expect(log).toEqual(['+stuck']);
+    (await left.promise)();
+    expect(await alone).toEqual({ answer: 'lone' });
+    stuck!.end();
+    await running;
+    expect(await gate.together(async () => 'still counts right')).toBe('still counts right');
+    expect(await gate.alone(patient, async () => 'and alone')).toEqual({ answer: 'and alone' });
+  });
 });
