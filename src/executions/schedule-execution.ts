@@ -3,7 +3,7 @@ import type { JsonValue } from '../core/json.ts';
 import type { Transition } from '../core/state-machine.ts';
 import type { Connection } from './connection.ts';
 import { inLockOrder, type ResourceChange, type ResourceRef, type ResourceWrites } from './resource-writes.ts';
-import { sqlState } from './sql-state.ts';
+import { isImpossibleValue, sqlState } from './sql-state.ts';
 import type { StepDraft } from './step-plan.ts';
 import { findRivalExecution, type RivalExecution } from './sql/find-rival-execution.ts';
 import { insertEvent } from './sql/insert-event.ts';
@@ -90,7 +90,7 @@ export async function findKnownRequest(
 function translated(error: unknown, params: ScheduleParams): unknown {
   const main = params.resources.find((resource) => resource.main);
   if (sqlState(error) === '55P03') return busyError(params.execution, error);
-  if (sqlState(error) === '22P02' && main !== undefined) return notFoundError(main, params.execution.executor);
+  if (isImpossibleValue(error) && main !== undefined) return notFoundError(main, params.execution.executor);
   return error;
 }
 

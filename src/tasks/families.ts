@@ -1,4 +1,4 @@
-import { ReeveError, type ErrorCode } from '../core/errors.ts';
+import { ReeveError } from '../core/errors.ts';
 import { isEnded } from '../executions/states.ts';
 import { callBackend } from './backend-call.ts';
 import { pollHandler } from './poll-handler.ts';
@@ -46,8 +46,6 @@ export const families: ReadonlyMap<string, StepHandler> = new Map<string, StepHa
   [
     'reeve.permit',
     async (run) => {
-      const { refused } = (run.step.poll ?? {}) as { refused?: { code: ErrorCode; message: string } };
-      if (refused !== undefined) throw new ReeveError(refused.code, refused.message);
       throw new ReeveError(
         'EXECUTION_CORRUPT',
         `step ${run.step.position + 1} waits for permits, and was given to a worker`,

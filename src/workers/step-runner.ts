@@ -1,3 +1,4 @@
+import { ReeveError, type ErrorCode } from '../core/errors.ts';
 import { newClaimToken } from '../core/ids.ts';
 import type { JsonLimits } from '../core/json.ts';
 import type { Logger } from '../core/logging.ts';
@@ -213,6 +214,8 @@ export class StepRunner {
     const { step } = claim;
     const { logger: _logger, ...known } = this.#options;
     try {
+      const { refused } = (step.poll ?? {}) as { refused?: { code: ErrorCode; message: string } };
+      if (refused !== undefined) throw new ReeveError(refused.code, refused.message);
       const handler = known.tasks.handler(step.task);
       const environment = { ...known, connection: known.pool, logger };
       const answer = await runHandler(claim, handler, environment);

@@ -123,4 +123,26 @@ describeOnBrokers('a hold', (broker) => {
       error: { code: 'RESOURCE_NOT_FOUND' },
     });
   });
+
+  it('that is asked for again by a retry, of a resource that is gone by then, fails with the reason', async () => {
+    const outside = new Outside();
+    const { hold, executors } = holding(outside);
+    outside.on('create', () => Promise.reject(new Error('no disk')));
+    await using bundle = await makeBundle(broker, { executors });
+    await bundle.reeve.startWorker();
+    const main = await volumeIn(bundle, 'ok', { name: 'main' });
+    const other = await volumeIn(bundle, 'ok', { name: 'other' });
+    const { executionId } = await bundle.reeve.execute(hold, main.id, { others: [other.id] });
+    expect(await ended(bundle, executionId)).toMatchObject({ state: 'failed', error: { message: 'no disk' } });
+    await bundle.query('DELETE FROM volume WHERE id = $1', [other.id]);
+    await bundle.reeve.retry(executionId);
+    expect(await ended(bundle, executionId)).toMatchObject({
+      state: 'failed',
+      error: {
+        code: 'RESOURCE_NOT_FOUND',
+        message: expect.stringContaining(`${other.id} does not exist, so it cannot be held`),
+      },
+    });
+    expect(await bundle.query('SELECT 1 FROM reeve.permit')).toEqual([]);
+  });
 });

@@ -5,6 +5,7 @@ import { describeOnBrokers, makeBundle, redisUrlOf } from '../../support/bundle.
 import { callTable, childApp, ThingSchema } from '../../support/child-app.ts';
 import { Child } from '../../support/child.ts';
 import { eventually } from '../../support/eventually.ts';
+import { withinMs } from '../../support/within.ts';
 
 runAlone();
 
@@ -37,6 +38,9 @@ const looks: Readonly<Record<(typeof standings)[number], (row: LiveRow) => boole
   expand: ({ state }) => state === 'running',
 };
 
+/** One in a step, one in a gate, one in an expansion and one in the child and the group, of each kind; and the holder. */
+const atWork = 3 * 5 + 1;
+
 describeOnBrokers('a worker that is killed while its operations stand in every live state', (broker) => {
   it('is replaced: each of creating, updating and deleting goes on from where it stood', async () => {
     await using bundle = await makeBundle(broker, { entities: [ThingSchema] });
@@ -64,6 +68,9 @@ describeOnBrokers('a worker that is killed while its operations stand in every l
     await eventually(
       async () => {
         const rows = await bundle.query<LiveRow>(liveSteps);
+        // Those inside a child and a group too: what they stand for says nothing of them.
+        const running = await bundle.query(`SELECT 1 FROM reeve.step WHERE state = 'running'`);
+        expect(running.length).toBeGreaterThanOrEqual(atWork);
         for (const kind of Object.keys(kinds)) {
           for (const standing of standings) {
             const mine = rows.filter((row) => row.standing === standing && row.kind === `anywhere.${kind}`);
@@ -91,12 +98,11 @@ describeOnBrokers('a worker that is killed while its operations stand in every l
       expect([name, outcome.state, outcome.error]).toEqual([name, 'succeeded', null]);
     }
     // A lease, a reaper and what is left of fifteen seconds of a countdown, and what a busy machine adds.
-    expect(performance.now() - killedAt).toBeLessThan(35_000);
+    expect(performance.now() - killedAt).toBeLessThan(withinMs(35_000));
     const crashed = await bundle.query<{ n: number }>(
       `SELECT count(*)::integer AS n FROM reeve.attempt WHERE outcome = 'crashed'`,
     );
-    // One in a step, one in a gate, one in an expansion and one in the child and the group, of each kind; and the holder.
-    expect(crashed[0]?.n).toBeGreaterThanOrEqual(3 * 5 + 1);
+    expect(crashed[0]?.n).toBeGreaterThanOrEqual(atWork);
     const counted = await bundle.query(`SELECT 1 FROM reeve.step WHERE attempt > 1 AND task <> 'anywhere.failOnce'`);
     expect(counted).toEqual([]);
     const left = await bundle.query<{ state: string }>(`SELECT state FROM thing`);
