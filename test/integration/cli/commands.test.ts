@@ -136,6 +136,7 @@ describe('reeve list', () => {
       'tell-heavy',
       'tell-background',
       'hold',
+      'hang',
       'fail',
     ]);
     expect(queues).toContainEqual({ name: 'heavy', concurrency: 2 });
