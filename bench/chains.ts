@@ -113,10 +113,10 @@ const contenders: Contender[] = [];
 const rows: object[] = [];
 try {
   contenders.push(
-    await ours('PostgreSQL broker', 'pg_all', {}),
-    await ours('PostgreSQL broker, a job for each step', 'pg_jobs', { continuation: false }),
-    await ours('PostgreSQL broker, no group commit', 'pg_alone', { groupCommit: false }),
-    await ours('PostgreSQL broker, neither', 'pg_none', { continuation: false, groupCommit: false }),
+    await ours('PostgreSQL broker', 'own_all', {}),
+    await ours('PostgreSQL broker, a job for each step', 'own_jobs', { continuation: false }),
+    await ours('PostgreSQL broker, no group commit', 'own_alone', { groupCommit: false }),
+    await ours('PostgreSQL broker, neither', 'own_none', { continuation: false, groupCommit: false }),
   );
   if (redisUrl !== undefined) {
     contenders.push(
