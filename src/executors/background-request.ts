@@ -33,8 +33,6 @@ interface BackgroundParts {
   readonly uniqueKey: string | null;
   readonly kind: NewExecution['kind'];
   readonly input: JsonValue;
-  /** What the plan of an executor may know. */
-  readonly facts: JsonValue;
   readonly draft: (input: JsonValue) => Promise<TaskDraft>;
 }
 
@@ -77,7 +75,7 @@ export class BackgroundRequest {
     readonly steps: readonly StepDraft[];
     readonly countdownMs: number;
   }> {
-    const { request, options, uniqueKey, kind, input, facts } = this.#parts;
+    const { request, options, uniqueKey, kind, input } = this.#parts;
     const { executor } = request;
     const { steps, planHash, requestHash } = await this.#parts.draft(input);
     const execution = {
@@ -90,7 +88,7 @@ export class BackgroundRequest {
       resourceId: null,
       exclusive: false,
       input,
-      facts: { facts, changed: [] },
+      facts: { facts: null, changed: [] },
       uniqueKey,
       idempotencyKey: null,
       idempotencyMs: 0,

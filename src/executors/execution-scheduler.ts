@@ -84,8 +84,8 @@ export class ExecutionScheduler {
    * resource, hook, rules and throttles. Without a key nothing in the ledger can refuse it.
    */
   async bare(request: ExecuteRequest): Promise<BackgroundRequest | undefined> {
-    const { resource, before, involves, onSuccess, onFailure, throttles } = request.executor;
-    const hooks = [resource, before, involves, onSuccess, onFailure];
+    const { resource, facts, before, involves, onSuccess, onFailure, throttles } = request.executor;
+    const hooks = [resource, facts, before, involves, onSuccess, onFailure];
     if (throttles.length > 0 || hooks.some((hook) => hook !== undefined)) return undefined;
     return this.taskRequest(request);
   }
@@ -95,26 +95,20 @@ export class ExecutionScheduler {
     const { executor, uniqueKey } = request;
     const options = parseExecuteOptions(request.options, `execute("${executor.name}")`);
     const checked = await validateInput(executor.inputSchema, request.input, `executor "${executor.name}"`);
-    const facts = this.#json(executor.facts?.({}, checked), `The facts of "${executor.name}"`);
     return new BackgroundRequest({
       request,
       options,
       uniqueKey: uniqueKey === undefined ? null : keyOf(executor.name, uniqueKey(checked)),
       kind: executionKind(executor, request),
       input: this.#json(executor.storesRawInput ? request.input : checked, `The input of "${executor.name}"`),
-      facts,
-      draft: (input) => this.#draft(request, options, { input, facts }),
+      draft: (input) => this.#draft(request, options, input),
     });
   }
 
-  async #draft(
-    request: ExecuteRequest,
-    options: ResolvedExecuteOptions,
-    { input, facts }: { readonly input: JsonValue; readonly facts: JsonValue },
-  ): Promise<TaskDraft> {
+  async #draft(request: ExecuteRequest, options: ResolvedExecuteOptions, input: JsonValue): Promise<TaskDraft> {
     const { executor } = request;
     const heavy = options.weight === 'heavy';
-    const plan = buildPlan(executor, { input, facts, changed: [], heavy, limits: this.#options.limits });
+    const plan = buildPlan(executor, { input, facts: null, changed: [], heavy, limits: this.#options.limits });
     await this.#checkSteps(executor, plan.steps);
     const planned = executor.storesRawInput ? plan.hash : null;
     const requestHashed = requestHash(executor, undefined, { input, changed: [], plan: planned });

@@ -12,7 +12,7 @@ import { CommitUnknown, type LedgerPool } from '../executions/ledger-pool.ts';
 import type { ResourceWrites } from '../executions/resource-writes.ts';
 import { isConnectionError } from '../executions/sql-state.ts';
 import { neverAlone } from '../executions/sql/claim-step.ts';
-import { claimSteps, type ClaimWish } from '../executions/sql/claim-steps.ts';
+import { claimSteps, type Claimant, type ClaimWish } from '../executions/sql/claim-steps.ts';
 import { postponeStep } from '../executions/sql/postpone-step.ts';
 import type { StepOutcome } from '../executions/step-outcome.ts';
 import type { ChildStarter } from '../executors/child-starter.ts';
@@ -71,7 +71,8 @@ type WantedStep = Pick<StepJob, 'execution' | 'position' | 'delivery'>;
 /** An attempt as it passes through its stages: claim → resolve → run with limits → outcome → complete. */
 export class StepRunner {
   readonly #options: StepRunnerOptions;
-  readonly #taskNames: readonly string[];
+  /** What is the same for all claims. */
+  readonly #claimant: Claimant;
   readonly #unknown = new Set<string>();
   readonly #claimGroup: GroupCommit<ClaimWish, ClaimedStep | undefined>;
   readonly #completions: Completions;
@@ -79,9 +80,14 @@ export class StepRunner {
   constructor(options: StepRunnerOptions) {
     const { pool, writes, workerId, leaseMs, groupLimit, loneFrom } = options;
     this.#options = options;
-    this.#taskNames = options.tasks.allNames();
-    const resourceTypes = options.resources.types();
-    const claimant = { workerId, leaseMs, tasks: this.#taskNames, resourceTypes, loneFrom };
+    const claimant = {
+      workerId,
+      leaseMs,
+      loneFrom,
+      tasks: options.tasks.allNames(),
+      resourceTypes: options.resources.types(),
+    };
+    this.#claimant = claimant;
     this.#claimGroup = new GroupCommit({
       limit: groupLimit,
       run: async (wishes) => {
@@ -180,17 +186,13 @@ export class StepRunner {
   }
 
   async #claim(job: WantedStep, loneFrom: number): Promise<TakenStep | 'alone' | undefined> {
-    const { pool, writes, workerId, leaseMs, logger } = this.#options;
-    const token = newClaimToken();
+    const { pool, writes, logger } = this.#options;
     const params = {
+      ...this.#claimant,
       executionId: job.execution,
       position: job.position,
       delivery: job.delivery,
-      token,
-      workerId,
-      leaseMs,
-      tasks: this.#taskNames,
-      resourceTypes: this.#options.resources.types(),
+      token: newClaimToken(),
       loneFrom,
     };
     const shared = loneFrom === this.#options.loneFrom ? () => this.#claimGroup.ask(params) : undefined;

@@ -2,7 +2,7 @@ import { expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { defineExecutor, defineTask } from '../../src/index.ts';
 import { jobsOf } from '../support/broker-jobs.ts';
-import { describeOnBrokers, makeBundle } from '../support/bundle.ts';
+import { describeOnBrokers, makeBundle, type Bundle } from '../support/bundle.ts';
 import { eventually } from '../support/eventually.ts';
 import { ended } from '../support/start.ts';
 
@@ -35,6 +35,15 @@ function heldChain() {
 }
 
 describeOnBrokers('a worker that goes on with a chain by itself', (broker) => {
+  /** Two chains that are both published before the worker begins. */
+  const runTwo = async (bundle: Bundle, chain: ReturnType<typeof heldChain>['chain']): Promise<void> => {
+    const ids = [];
+    for (const who of ['a', 'b']) ids.push((await bundle.reeve.execute(chain, { who })).executionId);
+    await eventually(async () => expect(await jobsOf(bundle, broker)).toHaveLength(2));
+    await bundle.reeve.startWorker();
+    for (const id of ids) expect((await ended(bundle, id)).state).toBe('succeeded');
+  };
+
   it('gives other executions their turn after so many steps', async () => {
     const { ran, registered, chain } = heldChain();
     await using bundle = await makeBundle(broker, {
@@ -42,11 +51,7 @@ describeOnBrokers('a worker that goes on with a chain by itself', (broker) => {
       continuation: { steps: 4, time: '1m' },
       queues: { tasks: { concurrency: 1 } },
     });
-    const ids = [];
-    for (const who of ['a', 'b']) ids.push((await bundle.reeve.execute(chain, { who })).executionId);
-    await eventually(async () => expect(await jobsOf(bundle, broker)).toHaveLength(2));
-    await bundle.reeve.startWorker();
-    for (const id of ids) expect((await ended(bundle, id)).state).toBe('succeeded');
+    await runTwo(bundle, chain);
     const turns =
       ran
         .map((step) => step[0])
@@ -63,11 +68,7 @@ describeOnBrokers('a worker that goes on with a chain by itself', (broker) => {
       continuation: false,
       queues: { tasks: { concurrency: 1 } },
     });
-    const ids = [];
-    for (const who of ['a', 'b']) ids.push((await bundle.reeve.execute(chain, { who })).executionId);
-    await eventually(async () => expect(await jobsOf(bundle, broker)).toHaveLength(2));
-    await bundle.reeve.startWorker();
-    for (const id of ids) expect((await ended(bundle, id)).state).toBe('succeeded');
+    await runTwo(bundle, chain);
     expect(ran.slice(0, 4).map((step) => step.slice(1))).toEqual(['0', '0', '1', '1']);
   });
 

@@ -1,15 +1,16 @@
 import type { JsonValue } from '../../core/json.ts';
 import type { Connection } from '../connection.ts';
-import type { StepDraft } from '../step-plan.ts';
-import type { NewExecution } from './insert-execution.ts';
-import { insertStepsSql, stepRows } from './insert-steps.ts';
+import {
+  bareColumns,
+  bareRow,
+  insertBegunEventsSql,
+  insertBegunStepsSql,
+  insertExecutionsSql,
+  type BareExecution,
+} from './insert-executions.ts';
 
 /** One task that is to be started, unless it has a key and one with it is alive. */
-export interface WantedRun {
-  /** Without resource, parent and idempotency key. */
-  readonly execution: NewExecution;
-  readonly steps: readonly StepDraft[];
-  readonly countdownMs: number;
+export interface WantedRun extends BareExecution {
   /** What to remember where one is alive, as JSON; null where a refusal is all. */
   readonly remember: JsonValue;
   /** Whether it is remembered also where this one is started: several have asked for it at once. */
@@ -41,17 +42,10 @@ export async function startBackground(
 ): Promise<RunAnswer[]> {
   if (wanted.length === 0) return [];
   const { schema } = connection;
-  const steps = insertStepsSql(schema, {
-    execution: 'begun.id',
-    priority: 'wanted.priority',
-    rows: 'wanted.steps',
-    from: 'begun JOIN wanted ON wanted.id = begun.id,',
-  });
   const { rows } = await connection.query<RunAnswer>(
     `WITH wanted AS MATERIALIZED (
-       SELECT * FROM jsonb_to_recordset($1::jsonb) AS w(id uuid, executor text, executor_version integer, kind text,
-         plan_hash text, input jsonb, facts jsonb, unique_key text, request_hash text, weight text, priority integer,
-         context jsonb, deadline_ms float8, steps jsonb, step_count integer, remember jsonb, asked_again boolean, remembered_token uuid)
+       SELECT * FROM jsonb_to_recordset($1::jsonb) AS w(${bareColumns},
+         remember jsonb, asked_again boolean, remembered_token uuid)
        ORDER BY unique_key
      ), live AS MATERIALIZED (
        SELECT e.id, e.unique_key FROM ${schema}.execution AS e JOIN wanted USING (unique_key) WHERE e.active
@@ -59,20 +53,11 @@ export async function startBackground(
        SELECT m.unique_key, m.token FROM ${schema}.remembered_run AS m JOIN wanted AS w USING (unique_key)
        WHERE w.remembered_token IS NULL OR w.remembered_token = m.token
      ), begun AS (
-       INSERT INTO ${schema}.execution (id, executor, executor_version, kind, plan_hash, input, facts, state,
-         unique_key, request_hash, weight, priority, context, created_at, deadline_at)
-       SELECT w.id, w.executor, w.executor_version, w.kind, w.plan_hash, coalesce(w.input, 'null'), w.facts, 'running',
-         w.unique_key, w.request_hash, w.weight, w.priority, w.context, ${schema}.clock(),
-         ${schema}.clock() + w.deadline_ms * interval '1 millisecond'
-       FROM (SELECT set_config('lock_timeout', $2, true)) AS timeout, wanted AS w
+       ${insertExecutionsSql(schema, `(SELECT set_config('lock_timeout', $2, true)) AS timeout, wanted AS w`)}
        WHERE NOT EXISTS (SELECT 1 FROM live WHERE live.unique_key = w.unique_key) ORDER BY w.unique_key
        ON CONFLICT DO NOTHING RETURNING id, unique_key
-     ), planned AS (${steps}
-     ), noted AS (
-       INSERT INTO ${schema}.event (at, kind, execution_id, data)
-       SELECT ${schema}.clock(), 'execution.scheduled', begun.id,
-         jsonb_build_object('executor', wanted.executor, 'steps', wanted.step_count)
-       FROM begun JOIN wanted ON wanted.id = begun.id
+     ), planned AS (${insertBegunStepsSql(schema)}
+     ), noted AS (${insertBegunEventsSql(schema)}
      ), taken AS (
        DELETE FROM ${schema}.remembered_run AS m
        USING (SELECT r.unique_key, r.token FROM ${schema}.remembered_run AS r
@@ -98,23 +83,9 @@ export async function startBackground(
   return rows;
 }
 
-function wantedRow({ execution, steps, countdownMs, ...run }: WantedRun): object {
+function wantedRow(run: WantedRun): object {
   return {
-    id: execution.id,
-    executor: execution.executor,
-    executor_version: execution.executorVersion,
-    kind: execution.kind,
-    plan_hash: execution.planHash,
-    input: execution.input,
-    facts: execution.facts,
-    unique_key: execution.uniqueKey,
-    request_hash: execution.requestHash,
-    weight: execution.weight,
-    priority: execution.priority,
-    context: execution.context,
-    deadline_ms: execution.deadlineMs,
-    steps: stepRows({ steps, countdownMs }),
-    step_count: steps.length,
+    ...bareRow(run),
     remember: run.remember,
     asked_again: run.askedAgain,
     remembered_token: run.rememberedToken,
