@@ -4,7 +4,7 @@ export type { StartWorkerOptions, WorkerHandle } from './reeve-worker.ts';
 export type { ProbeHandle, ProbeOptions } from './reeve-probes.ts';
 export type { AnyExecutor, QueueOptions, ReeveOptions } from './reeve-options.ts';
 export type { RetentionOptions } from './recovery/retention.ts';
-export type { Execute } from './reeve-execute.ts';
+export type { Execute, ExecuteIn } from './reeve-execute.ts';
 
 export { defineSchedule } from './beat/define-schedule.ts';
 export type { ScheduleDefinition, ScheduleTarget } from './beat/define-schedule.ts';

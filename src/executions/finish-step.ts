@@ -72,7 +72,9 @@ export async function finishStep(
   const { step, outcome } = params;
   const grows = outcome.kind === 'succeeded' && (outcome.added?.length ?? 0) > 0;
   const mayEnd =
-    (outcome.kind === 'failed' && !isTolerated(step)) || (outcome.kind === 'succeeded' && step.leadsToEnd) || grows;
+    (outcome.kind === 'failed' && !isTolerated(step)) ||
+    (outcome.kind === 'succeeded' && (step.leadsToEnd || step.nearEnd)) ||
+    grows;
   for (const mode of mayEnd ? (['update'] as const) : (['share', 'update'] as const)) {
     const answer = await pool
       .transaction((connection) => new Completion(connection, writes, params).run(outcome, mode))
