@@ -14,6 +14,7 @@ export interface ClientOptions {
   readonly database: SimulatedDatabase;
   /** The ids of requests that were started, for operators. */
   readonly started: string[];
+  readonly kinds: readonly Kind[];
 }
 
 const kinds = [
@@ -31,7 +32,12 @@ const kinds = [
   'bare',
   'commit',
 ] as const;
-type Kind = (typeof kinds)[number];
+export type Kind = (typeof kinds)[number];
+
+/** What is asked for in one scenario: where there is a little of everything, little of one kind meets. */
+export function someKinds(random: TestRandom): readonly Kind[] {
+  return random.shuffle(kinds).slice(0, random.int(2, kinds.length));
+}
 
 /** Thrown on purpose inside a transaction. */
 class RollBack extends Error {}
@@ -39,7 +45,7 @@ class RollBack extends Error {}
 /** Asks for one operation of a random kind, as often as it takes until it is answered; or, in a transaction, once. */
 export async function request(options: ClientOptions, id: string): Promise<void> {
   const { random, world } = options;
-  const kind = random.pick(kinds);
+  const kind = random.pick(options.kinds);
   const name = `${random.pick(['a', 'b'])} ${id}`;
   const isGood = random.next() < 0.8;
   const throttles = kind === 'act' ? ['wide'] : kind === 'create' ? [`narrow ${name.charAt(0)}`] : [];

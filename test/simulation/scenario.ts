@@ -2,7 +2,7 @@ import type { ResolvedOptions } from '../../src/reeve-options.ts';
 import { seededRandom, type TestRandom } from '../support/random.ts';
 import type { Broken } from '../chaos/verdicts.ts';
 import type { Actor } from './actor.ts';
-import { operate, pause, request, resumeAll, type ClientOptions } from './clients.ts';
+import { operate, pause, request, resumeAll, someKinds, type ClientOptions, type Kind } from './clients.ts';
 import type { ClusterApp } from './cluster-app.ts';
 import { MemoryBroker } from './memory-broker.ts';
 import { OutsideWorld } from './outside-world.ts';
@@ -77,10 +77,13 @@ export class Scenario {
   readonly #broker: MemoryBroker;
   readonly #world: OutsideWorld;
   readonly #profile: Profile;
+  readonly #kinds: readonly Kind[];
   readonly #places: Place[] = crew.map((role, index) => ({ role, index, starts: 0, process: undefined, backAt: 0 }));
   readonly #started: string[] = [];
   readonly #faults = new Map<string, number>();
   #requestsLeft: number;
+  /** Faults come at least so long. */
+  readonly #faultyMs: number;
   #asked = 0;
   #isFaulty = true;
   #isResumed = false;
@@ -96,6 +99,8 @@ export class Scenario {
     this.#world = new OutsideWorld(() => this.#time.now);
     this.#profile = options.crashAt === undefined ? someProfile(this.#random, options.favoured) : calm;
     this.#broker.faults = this.#profile;
+    this.#kinds = someKinds(this.#random);
+    this.#faultyMs = options.crashAt === undefined ? this.#random.int(2_000, 12_000) : 0;
     this.#requestsLeft = options.crashAt === undefined ? this.#random.int(4, 14) : 4;
   }
 
@@ -280,12 +285,13 @@ export class Scenario {
       random: this.#random,
       world: this.#world,
       started: this.#started,
+      kinds: this.#kinds,
     };
     while (this.#requestsLeft > 0) {
       this.#requestsLeft -= 1;
       this.#asked += 1;
       await request(options, `request ${this.#asked}`);
-      await pause(this.#random.int(5, 400));
+      await pause(this.#random.int(5, 800));
       if (this.#random.next() < 0.3) await operate(options);
     }
     while (!this.#isResumed) {
@@ -296,9 +302,9 @@ export class Scenario {
     }
   }
 
-  /** Everything was asked for; no client is in the middle of a request, which it would not come back to. */
+  /** Everything was asked for, and had some time to go wrong. */
   #isLoadOver(): boolean {
-    return this.#requestsLeft === 0;
+    return this.#requestsLeft === 0 && this.#time.now >= this.#faultyMs;
   }
 
   #stopFaults(): void {
