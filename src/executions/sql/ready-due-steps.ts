@@ -30,10 +30,17 @@ export async function readyDueSteps(connection: Connection, limit: number): Prom
      RETURNING s.execution_id AS "executionId", s.position, s.state = 'waiting' AS waits`,
     [limit],
   );
-  const { rows } = await connection.query<{ ms: number | null }>(
+  const nextDueMs = await nextStepDueMs(connection);
+  return { count, nextDueMs, waiting: moved.filter((step) => step.waits) };
+}
+
+/** Milliseconds until the next delayed step is due, 0 or less for one that is; null when none is delayed. */
+export async function nextStepDueMs(connection: Connection): Promise<number | null> {
+  const { schema } = connection;
+  const { rows } = await connection.query<{ ms: number }>(
     `SELECT (extract(epoch FROM s.run_at - ${schema}.clock()) * 1000)::float8 AS ms
      FROM ${schema}.step AS s JOIN ${schema}.execution AS e ON e.id = s.execution_id AND e.state = 'running'
      WHERE s.state = 'delayed' ORDER BY s.run_at LIMIT 1`,
   );
-  return { count, nextDueMs: rows[0]?.ms ?? null, waiting: moved.filter((step) => step.waits) };
+  return rows[0]?.ms ?? null;
 }
