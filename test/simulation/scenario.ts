@@ -294,8 +294,9 @@ export class Scenario {
       await pause(this.#random.int(5, 800));
       if (this.#random.next() < 0.3) await operate(options);
     }
-    while (!this.#isResumed) {
-      await pause(200);
+    // Again and again: another operator may pause something later, and die.
+    for (;;) {
+      await pause(this.#isResumed ? 3_000 : 200);
       if (this.#isFaulty) continue;
       await resumeAll(options);
       this.#isResumed = true;
