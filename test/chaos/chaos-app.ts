@@ -173,6 +173,7 @@ export function chaosApp({ url, outsideUrl, redis }: Place) {
     redis,
     executors: [chain, group, create, act, parent],
     tasks: [step, tidy, tick],
+    verbs: {},
     // Deaths are many here, and none of them is the fault of the step.
     timing: { ...quickTiming, lease: leaseMs, maxCrashes: 50 },
     poolSize: 6,

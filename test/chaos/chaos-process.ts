@@ -5,6 +5,7 @@ import { produce } from './producer.ts';
 import { slowStatements } from './slow-statements.ts';
 
 const place = JSON.parse(process.env['CHAOS_PLACE'] ?? '{}') as Place;
+const hasSandbox = process.env['CHAOS_SANDBOX'] === 'on';
 const seed = Number(process.env['CHAOS_SEED'] ?? '0');
 slowStatements(0.3, 25);
 const app = chaosApp(place);
@@ -22,7 +23,10 @@ async function untilAnswered(start: () => Promise<unknown>): Promise<void> {
 }
 
 const modes: Record<string, () => Promise<void>> = {
-  worker: () => untilAnswered(() => app.reeve.startWorker({ queues: { tasks: 10, background: 3 } })),
+  worker: () =>
+    untilAnswered(() =>
+      app.reeve.startWorker({ queues: { tasks: 10, background: 3, ...(hasSandbox ? { verbs: 2 } : {}) } }),
+    ),
   beat: () => untilAnswered(() => app.reeve.startBeat()),
   producer: () => untilAnswered(() => app.reeve.ready()),
 };

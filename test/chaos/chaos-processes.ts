@@ -14,6 +14,8 @@ export interface ProcessSettings {
   readonly ways: Ways;
   /** How wrong its clock is. */
   readonly clockShiftMs: number;
+  /** Whether it runs verbs as well; a sandbox is a process more. */
+  readonly hasSandbox: boolean;
   readonly sabotage: Sabotage | undefined;
   /** Told when a process ends although nobody has killed it. */
   readonly onDeath: (what: string) => void;
@@ -51,7 +53,7 @@ export class ChaosProcess implements AsyncDisposable {
   }
 
   start(): void {
-    const { sabotage, clockShiftMs, seed } = this.#settings;
+    const { sabotage, clockShiftMs, seed, hasSandbox } = this.#settings;
     this.starts += 1;
     this.#isWanted = true;
     const loadedFirst = [...(clockShiftMs === 0 ? [] : [clockShift]), ...(sabotage === undefined ? [] : [hook])];
@@ -67,6 +69,7 @@ export class ChaosProcess implements AsyncDisposable {
         CHAOS_PLACE: JSON.stringify(this.ways.place),
         CHAOS_SEED: String(seed + this.starts),
         CHAOS_CLOCK_SHIFT_MS: String(clockShiftMs),
+        CHAOS_SANDBOX: hasSandbox ? 'on' : 'off',
         NODE_COMPILE_CACHE: join(tmpdir(), 'reeve-chaos-compile-cache'),
         ...(sabotage === undefined ? {} : { CHAOS_SABOTAGE: sabotage.name }),
       },

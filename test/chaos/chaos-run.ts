@@ -8,6 +8,7 @@ import { countFigures, type Figures } from './figures.ts';
 import { makeFaults, missingFaults } from './faults.ts';
 import { untilHealed } from './healing.ts';
 import type { Sabotage } from './sabotages.ts';
+import { makeCountingWorld } from './verb-load.ts';
 import { audit, judge, judgeDueTimes, type ExpectedDue, watchAlways, type Broken, type Verdict } from './verdicts.ts';
 
 export interface RunOptions {
@@ -28,12 +29,13 @@ export interface RunReport {
 interface Place {
   readonly role: Role;
   readonly clockShiftMs?: number;
+  readonly hasSandbox?: boolean;
 }
 
 const crew: readonly Place[] = [
-  { role: 'worker' },
+  { role: 'worker', hasSandbox: true },
   { role: 'worker', clockShiftMs: 90_000 },
-  { role: 'worker' },
+  { role: 'worker', hasSandbox: true },
   { role: 'beat' },
   { role: 'beat', clockShiftMs: -90_000 },
   { role: 'producer' },
@@ -93,10 +95,12 @@ interface CrewOptions {
 async function startCrew(options: CrewOptions, stack: AsyncDisposableStack): Promise<ChaosProcess[]> {
   const { servers, random, sabotage, onDeath } = options;
   const processes: ChaosProcess[] = [];
-  for (const [index, { role, clockShiftMs = 0 }] of crew.entries()) {
+  for (const [index, { role, clockShiftMs = 0, hasSandbox = false }] of crew.entries()) {
     const ways = await servers.ways();
     const seed = random.int(0, 2 ** 30);
-    processes.push(stack.use(new ChaosProcess({ role, index, seed, ways, clockShiftMs, sabotage, onDeath })));
+    processes.push(
+      stack.use(new ChaosProcess({ role, index, seed, ways, clockShiftMs, hasSandbox, sabotage, onDeath })),
+    );
   }
   for (const one of processes) one.start();
   await Promise.all(processes.map((one) => one.ready));
@@ -108,6 +112,7 @@ async function prepare(app: ChaosApp, sabotage: Sabotage | undefined): Promise<v
   await dataSource.initialize();
   await dataSource.synchronize();
   await reeve.migrate();
+  await makeCountingWorld(reeve);
   await outside.create();
   for (const sql of [...audit, ...(sabotage?.sql ?? [])]) await dataSource.query(sql);
 }

@@ -9,6 +9,8 @@ export async function countFigures({ dataSource, outside }: ChaosApp): Promise<F
        (SELECT count(*)::integer FROM reeve.step WHERE state = 'succeeded') AS steps,
        (SELECT count(*)::integer FROM reeve.attempt WHERE outcome = 'crashed') AS reaped,
        (SELECT count(*)::integer FROM reeve.schedule_fire) AS fires,
+       (SELECT count(*)::integer FROM reeve.execution WHERE executor LIKE 'verbs.%' AND state = 'succeeded') AS verbs,
+       (SELECT count(*)::integer FROM reeve.execution WHERE executor LIKE 'verbs.%' AND state = 'failed') AS "failedVerbs",
        (SELECT coalesce(sum(epoch - 1), 0)::integer FROM reeve.queue) AS epochs`,
   );
   const [world] = await outside.query<Record<string, number>>(

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
-import { isReeveError } from '../../src/index.ts';
+import { isReeveError, parseCode } from '../../src/index.ts';
 import { seededRandom, type TestRandom } from '../support/random.ts';
 import { leaseMs, ThingSchema, type ChaosApp, type Work } from './chaos-app.ts';
+import { countingCode } from './verb-load.ts';
 
 const kinds = [
   'chain',
@@ -18,6 +19,8 @@ const kinds = [
   'commit',
   'commit',
   'cancel',
+  'verb',
+  'verb',
   'burst',
 ] as const;
 const mostAlive = 120;
@@ -102,6 +105,10 @@ async function start(app: ChaosApp, random: TestRandom, { id, kind, letter }: As
       return started(reeve.execute(app.group, input, options));
     case 'parent':
       return started(reeve.execute(app.parent, input, options));
+    case 'verb': {
+      const { id: caller } = await reeve.world.avatar('Wizard');
+      return started(reeve.execute(parseCode, { caller, source: countingCode }, options));
+    }
     case 'cancel': {
       const answer = await started(reeve.execute(app.group, input, options));
       await pause(random.int(0, 500));

@@ -3,6 +3,7 @@ import type { DataSource } from 'typeorm';
 import type { Reeve } from '../../src/index.ts';
 import { limitOf } from './chaos-app.ts';
 import type { OutsideLedger } from './outside-ledger.ts';
+import { verbVerdicts } from './verb-load.ts';
 
 /** Watches the ledger from inside the database, in the same transaction as what it watches. */
 export const audit: readonly string[] = [
@@ -41,9 +42,10 @@ const restVerdicts: Readonly<Record<string, string>> = {
     FROM reeve.execution AS e WHERE e.active`,
   'no execution fails because its surroundings do': `SELECT id, executor, state, error->>'code' AS code,
     left(error->>'message', 200) AS message FROM reeve.execution
-    WHERE state = 'failed' OR (state = 'canceled' AND cancel_requested_at IS NULL)`,
+    WHERE executor NOT LIKE 'verbs.%' AND (state = 'failed' OR (state = 'canceled' AND cancel_requested_at IS NULL))`,
   'no permit is left': `SELECT * FROM reeve.permit`,
   'no throttle counts a permit that is not there': `SELECT key, held FROM reeve.throttle WHERE held <> 0`,
+  ...verbVerdicts,
 };
 
 export interface Broken {
@@ -188,7 +190,7 @@ async function lostRequests(dataSource: DataSource, outside: OutsideLedger): Pro
   const requests = await outside.query<RequestRow>(`SELECT * FROM request WHERE kind <> 'tidy'`);
   const rows = await dataSource.query<{ request: string; ids: string[] }[]>(
     `SELECT context->>'request' AS request, array_agg(id::text) AS ids FROM reeve.execution
-     WHERE parent_id IS NULL AND context ? 'request' GROUP BY 1`,
+     WHERE parent_id IS NULL AND executor <> 'verbs.invokeVerb' AND context ? 'request' GROUP BY 1`,
   );
   const byRequest = new Map(rows.map(({ request, ids }) => [request, ids]));
   return requests.filter(({ id, answer, execution_id: executionId }) => {
