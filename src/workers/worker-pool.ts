@@ -16,7 +16,7 @@ import type { Timing } from './worker-options.ts';
 
 export interface WorkerPoolOptions extends Omit<
   StepRunnerOptions,
-  'claims' | 'workerId' | 'leaseMs' | 'cancelGraceMs' | 'isDraining' | 'loneFrom'
+  'claims' | 'workerId' | 'leaseMs' | 'cancelGraceMs' | 'maxCrashes' | 'isDraining' | 'loneFrom'
 > {
   readonly broker: Broker;
   /** Apart from the pool of claims and completions: a heartbeat never waits behind them. */
@@ -38,13 +38,16 @@ export interface StopStages {
 
 /** A broker that is away does not keep a worker from stopping: what it has not been told, the ledger knows. */
 const brokerAnswerMs = 5_000;
+/** How long what was killed is given to be written as released. */
+const killedMs = 2_000;
 
 /**
  * Serves chosen queues until it is stopped.
  *
  * A stop has three stages. It finishes what runs and takes nothing new; steps that agreed to be interrupted go back at
  * once. After the drain time the signals of all others are aborted: who ends by that goes back too, is taken up elsewhere at
- * once, and his attempt is not counted. What still runs after the grace is left to its lease.
+ * once, and his attempt is not counted. What still runs after the grace is killed and goes back too where it has a thread or
+ * a process of its own, else it is left to its lease.
  */
 export class WorkerPool {
   readonly id = newId();
@@ -72,6 +75,7 @@ export class WorkerPool {
       },
       leaseMs: options.timing.leaseMs,
       cancelGraceMs: options.timing.cancelGraceMs,
+      maxCrashes: options.timing.maxCrashes,
       // Its last chance before it is given up.
       loneFrom: Math.max(1, options.timing.maxCrashes - 1),
       isDraining: () => this.#state === 'draining',
@@ -149,6 +153,10 @@ export class WorkerPool {
     if (this.running > 0) {
       for (const claim of this.#claims.list()) claim.abort('shutdown');
       await Promise.race([this.#idle(), deadline(stopGraceMs)]);
+    }
+    if (this.running > 0) {
+      for (const claim of this.#claims.list()) claim.end();
+      await Promise.race([this.#idle(), deadline(this.#options.isolation === undefined ? 0 : killedMs)]);
     }
     const left = this.running;
     await atMost(Promise.allSettled(this.#workers.map((worker) => worker.close(this.#jobs.size > 0))), brokerAnswerMs);
