@@ -85,6 +85,7 @@ function optionsOf(value: unknown, { module, exportName }: AppModule): ResolvedO
   throw new ReeveError(
     'ISOLATION_UNAVAILABLE',
     `the export "${exportName}" of ${module} is ${what}, not what defineReeve returned; name the right one with isolation: { export: '…' }`,
+    { retryable: true },
   );
 }
 

@@ -5,7 +5,7 @@ import type { AppModule } from './messages.ts';
 /**
  * Imports what a module exports under a name: a value, a promise of it, or a function that returns either.
  *
- * @throws ISOLATION_UNAVAILABLE when the module cannot be imported or has no such export.
+ * @throws ISOLATION_UNAVAILABLE, which may pass (a deploy in place), when it cannot be imported or has no such export.
  */
 export async function importApp({ module, exportName, preload }: AppModule): Promise<unknown> {
   let exported: Readonly<Record<string, unknown>>;
@@ -20,13 +20,15 @@ export async function importApp({ module, exportName, preload }: AppModule): Pro
     throw new ReeveError(
       'ISOLATION_UNAVAILABLE',
       `${module} cannot be imported again: ${message}${place === undefined ? '' : `\n${place.trim()}`}`,
-      { cause: error },
+      { cause: error, retryable: true },
     );
   }
   if (value !== undefined) return value;
   const names = Object.keys(exported);
   const found = names.length === 0 ? 'it exports nothing' : `it exports ${names.join(', ')}`;
-  throw new ReeveError('ISOLATION_UNAVAILABLE', `${module} has no export "${exportName}" that is a Reeve; ${found}`);
+  throw new ReeveError('ISOLATION_UNAVAILABLE', `${module} has no export "${exportName}" that is a Reeve; ${found}`, {
+    retryable: true,
+  });
 }
 
 /** What compilers to CommonJS call the default export is a property of the real one. */

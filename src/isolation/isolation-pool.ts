@@ -148,7 +148,7 @@ export class IsolationPool {
     const timer = setTimeout(() => side.kill(`it did not start within ${startTimeoutMs} ms`), startTimeoutMs);
     try {
       const problems = differences(await side.started(), this.#options.about);
-      if (problems.length > 0) throw unavailable(`${app.module} is another app: ${problems.join('; ')}`);
+      if (problems.length > 0) throw unavailable(`${app.module} is another app: ${problems.join('; ')}`, true);
     } catch (error) {
       side.kill('it is of no use');
       throw error;

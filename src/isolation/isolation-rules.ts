@@ -22,17 +22,27 @@ export class IsolationRules {
   }
 
   /** Undefined: in the worker itself. @throws ISOLATION_REFUSED for a transactional step that is to be isolated. */
-  kindOf({ task, queue }: PlacedStep): IsolationKind | undefined {
-    const definition = this.#tasks.find(task);
-    if (definition === undefined && !runsAppCode.has(task)) return undefined;
-    const kind = definition?.isolation ?? this.#queues[queue] ?? 'none';
-    if (kind === 'none') return undefined;
-    if (definition?.transactional !== true) return kind;
+  kindOf(step: PlacedStep): IsolationKind | undefined {
+    const { task, queue } = step;
+    const kind = this.#wanted(step);
+    if (kind === undefined || this.#tasks.find(task)?.transactional !== true) return kind;
     throw new ReeveError(
       'ISOLATION_REFUSED',
       `task "${task}" is transactional, and a transaction cannot leave its process; queue "${queue}" runs its steps in a ${kind}`,
       { retryable: false },
     );
+  }
+
+  /** Whether it has a thread or a process of its own when it runs. */
+  isIsolated(step: PlacedStep): boolean {
+    return this.#wanted(step) !== undefined && this.#tasks.find(step.task)?.transactional !== true;
+  }
+
+  #wanted({ task, queue }: PlacedStep): IsolationKind | undefined {
+    const definition = this.#tasks.find(task);
+    if (definition === undefined && !runsAppCode.has(task)) return undefined;
+    const kind = definition?.isolation ?? this.#queues[queue] ?? 'none';
+    return kind === 'none' ? undefined : kind;
   }
 
   /** What a worker of these queues needs, as far as is known before any step. */

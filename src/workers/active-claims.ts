@@ -83,6 +83,10 @@ export class ActiveClaims {
     this.#claims.delete(claim.step.token);
   }
 
+  has(claim: ActiveClaim): boolean {
+    return this.#claims.get(claim.step.token) === claim;
+  }
+
   /** Tells the steps of an execution that it was canceled, before the heartbeat would. */
   cancel(executionId: string): void {
     for (const claim of this.#claims.values()) if (claim.step.executionId === executionId) claim.abort('cancel');

@@ -192,7 +192,7 @@ export class StepRunner {
   }
 
   async #claim(job: WantedStep, loneFrom: number): Promise<TakenStep | 'alone' | undefined> {
-    const { pool, writes, logger } = this.#options;
+    const { pool, writes, logger, isolation } = this.#options;
     const params = {
       ...this.#claimant,
       executionId: job.execution,
@@ -204,7 +204,7 @@ export class StepRunner {
     const shared = loneFrom === this.#options.loneFrom ? () => this.#claimGroup.ask(params) : undefined;
     const first = await this.#untilAnswered(() => takeStep(pool, writes, params, shared));
     // Alone in its own thread or process it is anyway, and nobody has to make room for it.
-    const isRoomMade = first.kind === 'alone' && this.#isIsolated(first);
+    const isRoomMade = first.kind === 'alone' && isolation?.rules.isIsolated(first) === true;
     const answer = isRoomMade
       ? await this.#untilAnswered(() => takeStep(pool, writes, { ...params, loneFrom: neverAlone }))
       : first;
@@ -221,14 +221,6 @@ export class StepRunner {
       );
     }
     return undefined;
-  }
-
-  #isIsolated(step: { readonly task: string; readonly queue: string }): boolean {
-    try {
-      return this.#options.isolation?.rules.kindOf(step) !== undefined;
-    } catch {
-      return false;
-    }
   }
 
   async #attempt(claim: ActiveClaim, logger: Logger): Promise<StepOutcome | FinishAnswer> {

@@ -154,10 +154,7 @@ export class WorkerPool {
       for (const claim of this.#claims.list()) claim.abort('shutdown');
       await Promise.race([this.#idle(), deadline(stopGraceMs)]);
     }
-    if (this.running > 0) {
-      for (const claim of this.#claims.list()) claim.end();
-      await Promise.race([this.#idle(), deadline(this.#options.isolation === undefined ? 0 : killedMs)]);
-    }
+    await this.#killIsolated();
     const left = this.running;
     await atMost(Promise.allSettled(this.#workers.map((worker) => worker.close(this.#jobs.size > 0))), brokerAnswerMs);
     await this.#heartbeat.stop();
@@ -166,6 +163,16 @@ export class WorkerPool {
       left === 0 ? 'worker stopped' : `worker stopped; ${left} steps go on elsewhere when their lease is over`;
     this.#logger.info({ event: 'worker.stopped', left }, text);
     return left;
+  }
+
+  /** What has a thread or a process of its own need not be left to its lease. */
+  async #killIsolated(): Promise<void> {
+    const rules = this.#options.isolation?.rules;
+    const isolated = this.#claims.list().filter(({ step }) => rules?.isIsolated(step) === true);
+    if (isolated.length === 0) return;
+    for (const claim of isolated) claim.end();
+    const until = performance.now() + killedMs;
+    while (isolated.some((claim) => this.#claims.has(claim)) && performance.now() < until) await deadline(20);
   }
 
   async #track(job: Promise<void>): Promise<void> {
