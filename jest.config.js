@@ -25,7 +25,7 @@ const common = {
 };
 
 const fast = ['unit', 'architecture', 'types'];
-const neverHere = ['support', 'browser', 'chaos'];
+const neverHere = ['support', 'browser', 'chaos', 'simulation'];
 
 /** `fast` needs no server; every other folder of test/ runs in `servers`, with PostgreSQL and the Redis lane. */
 export default {

@@ -7,7 +7,7 @@ export type { LoadedFrom } from './reeve-isolation.ts';
 export type { IsolationKind } from './core/isolation.ts';
 export type { IsolationOptions } from './isolation/isolation-options.ts';
 export type { RetentionOptions } from './recovery/retention.ts';
-export type { Execute } from './reeve-execute.ts';
+export type { Execute, ExecuteIn } from './reeve-execute.ts';
 
 export { defineSchedule } from './beat/define-schedule.ts';
 export type { ScheduleDefinition, ScheduleTarget } from './beat/define-schedule.ts';

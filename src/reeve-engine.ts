@@ -50,13 +50,18 @@ export interface EngineHooks {
   readonly onDue: () => void;
 }
 
+/** The ways of an engine to PostgreSQL and to its broker, and what is known before they are used. */
+export interface EngineDoors extends Pick<Engine, 'id' | 'pool' | 'heartbeatPool' | 'broker' | 'resources' | 'tasks'> {
+  /** Where the parts that run steps of their own put their handlers, for `tasks`. */
+  readonly handlers: Map<string, StepHandler>;
+}
+
 /** Connects to the database and puts the parts together; nothing runs yet. */
 export async function makeEngine(options: ResolvedOptions, logger: Logger, hooks: EngineHooks): Promise<Engine> {
   const { dataSource, schema, poolSize, queues, redis, brokerSchema, timing } = options;
   if (!dataSource.isInitialized) await dataSource.initialize();
   surviveConnectionsLostBy(dataSource);
   const resources = new ResourceRegistry(dataSource, options.resources);
-  const writes = new ResourceStore(resources);
   const handlers = new Map<string, StepHandler>();
   const tasks = new TaskRegistry(options.tasks, handlers);
   const postgres = poolConfigOf(dataSource);
@@ -65,6 +70,20 @@ export async function makeEngine(options: ResolvedOptions, logger: Logger, hooks
   await checkSearchPath(dataSource, pool);
   const heartbeatPool = new LedgerPool(heartbeatConfigOf(postgres, timing.leaseMs), schema, logger);
   const broker = new Broker({ redisUrl: redis, postgres, brokerSchema, engineId: id, leaseMs: timing.leaseMs, logger });
+  const doors = { id, pool, heartbeatPool, broker, resources, tasks, handlers };
+  return assembleEngine(doors, options, logger, hooks);
+}
+
+/** Puts the parts together behind doors that are open already. */
+export function assembleEngine(
+  doors: EngineDoors,
+  options: ResolvedOptions,
+  logger: Logger,
+  hooks: EngineHooks,
+): Engine {
+  const { handlers, id, ...open } = doors;
+  const { pool, broker, resources, tasks } = open;
+  const writes = new ResourceStore(resources);
   let after = '';
   const admit = async (): Promise<void> => {
     after = (await admitWaiting(pool, writes, after)).next;
@@ -76,7 +95,7 @@ export async function makeEngine(options: ResolvedOptions, logger: Logger, hooks
     logger,
     admit,
     nudged: options.publish,
-    intervalMs: timing.relayMs,
+    intervalMs: options.timing.relayMs,
   });
   const { nudges } = hooks;
   const nudge = (): void => relay.nudge();
@@ -105,7 +124,7 @@ export async function makeEngine(options: ResolvedOptions, logger: Logger, hooks
   const targets = new Targets(options.tasks, options.executors, options.schedules);
   const firing = dataSourceFiring({ scheduler, targets, writes, control }, nudges, options);
   const looks = new OutcomeLooks(pool);
-  const parts = { pool, heartbeatPool, looks, broker, relay, tasks, resources, writes, scheduler, starts };
+  const parts = { ...open, looks, relay, writes, scheduler, starts };
   const recovery = new Recovery({ ...parts, control, logger, options });
   const verbs = makeVerbs({ pool, scheduler, targets, firing, options, logger, nudge: published }, handlers);
   return { id, ...parts, control, targets, firing, recovery, verbs };

@@ -51,6 +51,35 @@ export interface Execute {
 }
 
 /**
+ * In a transaction of the caller's: many operations of one kind at once, all or none of them. Each is the list of what
+ * `execute` takes behind its executor; the answers are in the same order.
+ *
+ * Operations without a resource cost a statement for thousands of steps. With a resource each is checked, and may be
+ * refused, by itself. The first refusal is thrown with its place in the list (`details.index`), and nothing is left of
+ * the others.
+ */
+export interface ExecuteIn extends Execute {
+  /** On resources: the objects, or their ids. */
+  executeMany<R extends ObjectLiteral, Input, Kind extends ExecutorKind>(
+    executor: ExecutorDefinition<R, Input, Kind>,
+    requests: readonly (readonly [
+      resource: NoInfer<R> | string,
+      ...rest: InputRest<NoInfer<Input>, OptionsOf<NoInfer<R>, Kind>>,
+    ])[],
+  ): Promise<Scheduled[]>;
+  /** Of an executor without a resource. */
+  executeMany<Input>(
+    executor: ExecutorDefinition<null, Input, 'plain'>,
+    requests: readonly Readonly<InputRest<NoInfer<Input>, Omit<ExecuteOptions, 'changed'>>>[],
+  ): Promise<Scheduled[]>;
+  /** Bare tasks. */
+  executeMany<Input, Result>(
+    task: TaskDefinition<Input, Result>,
+    requests: readonly Readonly<InputRest<NoInfer<Input>, Omit<ExecuteOptions, 'changed'>>>[],
+  ): Promise<Scheduled[]>;
+}
+
+/**
  * Starts an operation and runs it in this process until it has ended, one step after another, without a worker: for
  * scripts. It is the same engine with the same rows; only nothing runs side by side, and delays are waited out.
  *

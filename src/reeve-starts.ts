@@ -5,6 +5,7 @@ import type { LedgerPool } from './executions/ledger-pool.ts';
 import type { UnpublishedStep } from './executions/sql/list-unpublished-steps.ts';
 import type { Scheduled } from './executions/schedule-execution.ts';
 import { BackgroundStarter } from './executors/background-starter.ts';
+import { scheduleMany } from './executors/schedule-many.ts';
 import { TaskStarter } from './executors/task-starter.ts';
 import { ExecutionScheduler, type ExecuteRequest } from './executors/execution-scheduler.ts';
 import type { TaskRegistry } from './executors/task-registry.ts';
@@ -49,6 +50,19 @@ export class Starts {
     const request = executeRequest(target, rest, this.#options);
     this.#nudges.watch(manager);
     return this.scheduler.schedule(manager, request);
+  }
+
+  /** @throws INPUT_INVALID for what is no list of lists of arguments. */
+  async manyIn(manager: EntityManager, target: unknown, requests: unknown): Promise<Scheduled[]> {
+    if (!Array.isArray(requests) || !requests.every((rest) => Array.isArray(rest))) {
+      throw new ReeveError(
+        'INPUT_INVALID',
+        'executeMany takes a list with the arguments of each operation, such as [[volume, input], [other, input]]',
+      );
+    }
+    const wanted = (requests as unknown[][]).map((rest) => executeRequest(target, rest, this.#options));
+    this.#nudges.watch(manager);
+    return scheduleMany(this.scheduler, manager, wanted, this.#options);
   }
 
   async alone(target: unknown, rest: readonly unknown[]): Promise<Scheduled> {

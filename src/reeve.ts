@@ -37,7 +37,7 @@ import { listOperations, type OperationView } from './executions/sql/list-operat
 import { migrateBroker } from './queues/broker.ts';
 import { BeatRunner, type BeatHandle } from './reeve-beat.ts';
 import { CommitNudge } from './reeve-commit-nudge.ts';
-import type { Execute, ExecuteInline } from './reeve-execute.ts';
+import type { Execute, ExecuteIn, ExecuteInline } from './reeve-execute.ts';
 import { inlineTimeoutMs, runInline } from './reeve-inline.ts';
 import { startProbes, type ProbeHandle, type ProbeOptions } from './reeve-probes.ts';
 import { parseOptions, type ReeveOptions, type ResolvedOptions } from './reeve-options.ts';
@@ -99,8 +99,12 @@ export class Reeve implements Execute, ExecuteInline {
    * begins right after the commit. Works wherever an EntityManager in a transaction is at hand, a TypeORM subscriber's
    * `event.manager` included.
    */
-  in(manager: EntityManager): Execute {
-    return { execute: (target: unknown, ...rest: unknown[]) => this.#executeIn(manager, target, rest) };
+  in(manager: EntityManager): ExecuteIn {
+    return {
+      execute: async (target: unknown, ...rest: unknown[]) => (await this.#connect()).starts.in(manager, target, rest),
+      executeMany: async (target: unknown, many: unknown) =>
+        (await this.#connect()).starts.manyIn(manager, target, many),
+    };
   }
 
   /** Brings the tables of Reeve, and of BullMQ where PostgreSQL is the broker, up to date; answers what was run. */
@@ -343,11 +347,6 @@ export class Reeve implements Execute, ExecuteInline {
   async #executeAlone(target: unknown, rest: readonly unknown[]): Promise<Scheduled> {
     const { starts } = await this.#connect();
     return starts.alone(target, rest);
-  }
-
-  async #executeIn(manager: EntityManager, target: unknown, rest: readonly unknown[]): Promise<Scheduled> {
-    const { starts } = await this.#connect();
-    return starts.in(manager, target, rest);
   }
 
   async #connect(): Promise<Engine> {

@@ -22,8 +22,10 @@ export interface ClaimedStep {
   readonly crashes: number;
   readonly workerId: string | null;
   readonly next: readonly number[];
-  /** Whether the end of this step may be the end of its execution. */
+  /** Whether the step behind it is the last join of its plan. */
   readonly leadsToEnd: boolean;
+  /** Of a step inside a scope: whether nothing but the end of that stands between it and the last join. */
+  readonly nearEnd: boolean;
   readonly poll: JsonValue;
   /** The step that has added it to the plan. */
   readonly expandedBy: number | null;
@@ -57,6 +59,7 @@ export interface ClaimedRow {
   worker_id: string | null;
   next: number[];
   leads_to_end: boolean;
+  near_end: boolean;
   poll: JsonValue;
   expanded_by: number | null;
   results: Record<string, JsonValue> | null;
@@ -78,6 +81,9 @@ export function claimedColumns(connection: Connection): string {
     s.started_at, s.expanded_by,
     (cardinality(s.next) = 0 OR EXISTS (SELECT 1 FROM ${step} n WHERE n.execution_id = s.execution_id
       AND n.position = ANY (s.next) AND cardinality(n.next) = 0)) AS leads_to_end,
+    (s.effects ? 'permits' AND EXISTS (SELECT 1 FROM ${step} n JOIN ${step} m ON m.execution_id = n.execution_id AND m.position = ANY (n.next)
+      WHERE n.execution_id = s.execution_id AND n.position = ANY (s.next) AND n.kind = 'join' AND n.open_predecessors <= 1
+        AND m.kind = 'join' AND cardinality(m.next) = 0)) AS near_end,
     (SELECT jsonb_object_agg(r.position, r.result) FROM ${step} r WHERE cardinality(s.needs_results) > 0
       AND r.execution_id = s.execution_id AND r.position = ANY (s.needs_results)) AS results,
     e.executor, e.parent_id, e.state AS execution_state, e.resource_type, e.resource_id, e.context`;
@@ -102,6 +108,7 @@ export function claimedStep(row: ClaimedRow): ClaimedStep {
     workerId: row.worker_id,
     next: row.next,
     leadsToEnd: row.leads_to_end,
+    nearEnd: row.near_end,
     poll: row.poll,
     expandedBy: row.expanded_by,
     results: row.results ?? {},

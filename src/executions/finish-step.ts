@@ -72,7 +72,9 @@ export async function finishStep(
   const { step, outcome } = params;
   const grows = outcome.kind === 'succeeded' && (outcome.added?.length ?? 0) > 0;
   const mayEnd =
-    (outcome.kind === 'failed' && !isTolerated(step)) || (outcome.kind === 'succeeded' && step.leadsToEnd) || grows;
+    (outcome.kind === 'failed' && !isTolerated(step)) ||
+    (outcome.kind === 'succeeded' && (step.leadsToEnd || step.nearEnd)) ||
+    grows;
   for (const mode of mayEnd ? (['update'] as const) : (['share', 'update'] as const)) {
     const answer = await pool
       .transaction((connection) => new Completion(connection, writes, params).run(outcome, mode))
@@ -278,12 +280,16 @@ class Completion {
     return { kind: 'finished', outcome, ready: await this.#handOn('all'), executionEnded: 'failed' };
   }
 
-  /** The cancel has ended all that had not started; the last running step ends the execution. */
+  /**
+   * The cancel has ended all that had not started, but for what a child has woken since; the last running step ends the
+   * execution.
+   */
   async #finishCanceling(
     outcome: StepOutcome,
     error: StoredError,
     resources: readonly OwnedResource[],
   ): Promise<FinishAnswer> {
+    await endOpenSteps(this.#connection, this.#step.executionId, 'canceled');
     if ((await countRunningSteps(this.#connection, this.#step.executionId)) > 0) {
       return { kind: 'finished', outcome, ready: [], ending: true };
     }
@@ -302,9 +308,12 @@ class Completion {
   }
 }
 
-/** Nothing starts after a cancel: what would have been tried again, or looked at again, is canceled. */
+/**
+ * Nothing starts after a cancel: what would have been tried again, or looked at again, is canceled. A child that was
+ * started meanwhile is still waited for; it is canceled as well.
+ */
 function outcomeWhenCanceled(outcome: StepOutcome): StepOutcome {
-  if (outcome.kind === 'succeeded' || outcome.kind === 'failed') return outcome;
+  if (outcome.kind === 'succeeded' || outcome.kind === 'failed' || outcome.kind === 'await') return outcome;
   return 'error' in outcome && outcome.error !== undefined
     ? { kind: 'canceled', error: outcome.error }
     : { kind: 'canceled' };

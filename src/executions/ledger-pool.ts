@@ -142,6 +142,12 @@ async function rollback(client: PoolClient, cause: unknown): Promise<Error | und
 
 /** The name of the ledger's schema, which stands in the text of statements and so must be a plain lower-case name. */
 export function checkedSchema(schema: string): string {
+  if (schema.startsWith('pg_')) {
+    throw new ReeveError(
+      'CONFIGURATION_INVALID',
+      `schema is "${schema}"; PostgreSQL keeps names that begin with "pg_" for itself`,
+    );
+  }
   if (/^[a-z_][a-z0-9_]{0,47}$/.test(schema)) return schema;
   throw new ReeveError(
     'CONFIGURATION_INVALID',

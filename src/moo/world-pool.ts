@@ -1,4 +1,5 @@
 import { Pool, type PoolClient, type PoolConfig } from 'pg';
+import { atMost } from '../core/at-most.ts';
 import type { Logger } from '../core/logging.ts';
 import type { Connection, Rows } from '../executions/connection.ts';
 import { isStalePlan, prepared } from '../executions/prepared-statement.ts';
@@ -13,6 +14,12 @@ export class WorldCommitUnknown extends Error {}
  */
 const statementTimeoutMs = 2_000;
 const lockTimeoutMs = 1_500;
+/**
+ * The server ends a statement before that: when no answer has come by then, the connection is dead, and nobody has said
+ * so. A task that waited on it would keep its place in the worker for ever.
+ */
+const answerTimeoutMs = 7_000;
+const closeTimeoutMs = 5_000;
 
 /** One connection of the pool inside a transaction. */
 export interface WorldTransaction {
@@ -25,6 +32,8 @@ export interface WorldTransaction {
 /**
  * The connections of verb tasks: a pool of their own, because each is held for the length of a task, and claims and
  * heartbeats must not wait behind user code.
+ *
+ * A connection that does not answer for 7 s (`query_timeout` of the driver) counts as lost.
  */
 export class WorldPool implements Connection {
   readonly schema: string;
@@ -45,6 +54,7 @@ export class WorldPool implements Connection {
     this.#pool = new Pool({
       application_name: 'reeve-verbs',
       connectionTimeoutMillis: 10_000,
+      query_timeout: answerTimeoutMs,
       keepAlive: true,
       ...config,
       max: size,
@@ -70,8 +80,9 @@ export class WorldPool implements Connection {
     return new OpenTransaction(client, this.schema);
   }
 
+  /** Within 5 s, also where connections are dead and their end is never confirmed. */
   async close(): Promise<void> {
-    await this.#pool.end();
+    await atMost(this.#pool.end(), closeTimeoutMs);
   }
 }
 
@@ -80,19 +91,18 @@ class OpenTransaction implements WorldTransaction {
   readonly #client: PoolClient;
   #isOver = false;
   #isStale = false;
+  #isLost = false;
 
   constructor(client: PoolClient, schema: string) {
     this.#client = client;
-    const hasStalePlan = (is: boolean): void => {
-      this.#isStale ||= is;
-    };
+    const look = (error: unknown): void => this.#look(error);
     this.connection = {
       schema,
       async query<Row extends object>(text: string, params: readonly unknown[] = []): Promise<Rows<Row>> {
         try {
           return rowsOf(await client.query<Row>(prepared(text, params)));
         } catch (error) {
-          hasStalePlan(isStalePlan(error));
+          look(error);
           throw error;
         }
       },
@@ -105,6 +115,7 @@ class OpenTransaction implements WorldTransaction {
       await this.#client.query('COMMIT');
     } catch (error) {
       this.#isOver = false;
+      this.#look(error);
       if (isConnectionError(error))
         throw new WorldCommitUnknown('the connection was lost during COMMIT', { cause: error });
       throw error;
@@ -112,14 +123,19 @@ class OpenTransaction implements WorldTransaction {
   }
 
   async end(): Promise<void> {
-    let isBroken = false;
-    if (!this.#isOver)
+    let isBroken = this.#isLost;
+    if (!this.#isOver && !this.#isLost)
       isBroken = await this.#client.query('ROLLBACK').then(
         () => false,
         () => true,
       );
     this.#client.off('error', ignoreError);
     this.#client.release(isBroken || this.#isStale);
+  }
+
+  #look(error: unknown): void {
+    this.#isStale ||= isStalePlan(error);
+    this.#isLost ||= isConnectionError(error);
   }
 }
 

@@ -14,7 +14,7 @@ import { nextChangeIn } from '../executions/sql/next-change-in.ts';
 import { nextDueIn } from '../executions/sql/next-due-in.ts';
 import { CommitNudge } from '../reeve-commit-nudge.ts';
 import { makeEngine, type Engine } from '../reeve-engine.ts';
-import type { Execute } from '../reeve-execute.ts';
+import type { Execute, ExecuteIn } from '../reeve-execute.ts';
 import type { ReeveOptions } from '../reeve-options.ts';
 import { localRunner } from '../reeve-runner.ts';
 import { defineReeve, type Reeve } from '../reeve.ts';
@@ -109,7 +109,7 @@ export class TestReeve implements AsyncDisposable {
   }
 
   /** The same in a transaction of the test's. */
-  in(manager: EntityManager): Execute {
+  in(manager: EntityManager): ExecuteIn {
     return this.reeve.in(manager);
   }
 

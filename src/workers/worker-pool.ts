@@ -5,9 +5,10 @@ import type { Logger } from '../core/logging.ts';
 import { storeError } from '../core/stored-error.ts';
 import type { LedgerPool } from '../executions/ledger-pool.ts';
 import { insertWorker } from '../executions/sql/insert-worker.ts';
+import { postponeStep } from '../executions/sql/postpone-step.ts';
 import { updateWorker } from '../executions/sql/update-worker.ts';
 import type { Broker } from '../queues/broker.ts';
-import { parseStepJob } from '../queues/job.ts';
+import { parseNewerJob, parseStepJob } from '../queues/job.ts';
 import type { JobWorker } from '../queues/job-worker.ts';
 import { ActiveClaims } from './active-claims.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -40,6 +41,8 @@ export interface StopStages {
 const brokerAnswerMs = 5_000;
 /** How long what was killed is given to be written as released. */
 const killedMs = 2_000;
+/** After which a step goes out again whose job this build cannot read. */
+const newerDelayMs = 1_000;
 
 /**
  * Serves chosen queues until it is stopped.
@@ -191,13 +194,7 @@ export class WorkerPool {
 
   async #process(queue: string, data: unknown): Promise<void> {
     const job = parseStepJob(data, this.#options.engineId);
-    if (job === undefined) {
-      this.#logger.warn(
-        { event: 'job.foreign', queue },
-        `queue ${queue} held a job that is not of this engine; dropped`,
-      );
-      return;
-    }
+    if (job === undefined) return this.#leave(queue, data);
     try {
       await this.#runner.run(job);
     } catch (error) {
@@ -206,6 +203,20 @@ export class WorkerPool {
       this.#logger.error(fields, `a job came to nothing; its step is sent again: ${stored.message}`);
       throw error;
     }
+  }
+
+  /** A job that this build cannot read. One of a newer build goes out again, for a worker that may be newer too. */
+  async #leave(queue: string, data: unknown): Promise<void> {
+    const { engineId, pool } = this.#options;
+    const newer = parseNewerJob(data, engineId);
+    if (newer === undefined) {
+      const text = `queue ${queue} held a job that is not of this engine; dropped`;
+      return this.#logger.warn({ event: 'job.foreign', queue }, text);
+    }
+    const { execution, position, delivery } = newer;
+    const fields = { event: 'job.newer', queue, execution, step: position };
+    this.#logger.warn(fields, `queue ${queue} held a job of a newer build; its step is left to a newer worker`);
+    await postponeStep(pool, { executionId: execution, position, delivery }, newerDelayMs);
   }
 }
 

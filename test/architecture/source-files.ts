@@ -15,7 +15,7 @@ export interface SourceFile {
 export function sourceFiles(...folders: readonly string[]): SourceFile[] {
   return globSync(
     folders.map((folder) => `${folder}/**/*.ts`),
-    { cwd: root },
+    { cwd: root, exclude: ['**/node_modules/**'] },
   )
     .toSorted((a, b) => a.localeCompare(b))
     .map((path) => {

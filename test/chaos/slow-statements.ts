@@ -55,11 +55,11 @@ export function slowStatements(share: number, longestMs: number): void {
   const prototype = pg.Client.prototype as unknown as { query: Query };
   const { query } = prototype;
   prototype.query = function slowed(...args) {
-    const [first] = args;
-    if (this.connectionParameters.application_name === 'reeve broker' || typeof first !== 'string') {
+    const text = statementText(args[0]);
+    if (this.connectionParameters.application_name === 'reeve broker' || text === undefined) {
       return query.apply(this, args);
     }
-    const late = lateAnswers.find(({ statement }) => statement.test(first));
+    const late = lateAnswers.find(({ statement }) => statement.test(text));
     const callback = args.at(-1);
     if (typeof callback === 'function') {
       return query.apply(
@@ -71,6 +71,13 @@ export function slowStatements(share: number, longestMs: number): void {
     const answer = asked === undefined ? query.apply(this, args) : asked.then(() => query.apply(this, args));
     return late === undefined ? answer : comesLate(late, answer as Promise<Answer>);
   };
+}
+
+/** Of a text or of what is asked as a prepared statement; undefined for what takes care of its own answers. */
+export function statementText(asked: unknown): string | undefined {
+  if (typeof asked === 'string') return asked;
+  if (asked === null || typeof asked !== 'object' || 'submit' in asked) return undefined;
+  return (asked as { text?: string }).text;
 }
 
 function lateCall(late: LateAnswer, callback: Callback): Callback {

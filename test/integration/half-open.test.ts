@@ -3,6 +3,7 @@ import { DataSource } from 'typeorm';
 import { createLogger, defineTask } from '../../src/index.ts';
 import { LedgerPool, CommitUnknown } from '../../src/executions/ledger-pool.ts';
 import { isConnectionError } from '../../src/executions/sql-state.ts';
+import { WorldCommitUnknown, WorldPool } from '../../src/moo/world-pool.ts';
 import { newId } from '../../src/core/ids.ts';
 import { Broker } from '../../src/queues/broker.ts';
 import { describeOnBrokers, makeBundle, redisUrlOf } from '../support/bundle.ts';
@@ -93,6 +94,48 @@ describe('an answer of PostgreSQL that never comes', () => {
       proxy.silence();
     });
     await expect(commit).rejects.toBeInstanceOf(CommitUnknown);
+    proxy.speak('stay dead');
+    expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+  });
+});
+
+describe('a connection of the world that is dead without anybody saying so', () => {
+  const options = { schema: 'reeve', size: 1, taskMs: 3_000, logger: createLogger('silent') };
+
+  it('is given up by a task that waits for its answer, by itself, and the next task gets another one', async () => {
+    await using bundle = await makeBundle('postgres');
+    const { proxy, url } = await through(bundle.url);
+    await using stack = new AsyncDisposableStack();
+    const pool = new WorldPool({ connectionString: url }, options);
+    stack.defer(() => pool.close());
+    stack.use(proxy);
+    const transaction = await pool.begin();
+    proxy.silence();
+    const began = performance.now();
+    const error = await transaction.connection.query('SELECT 1').catch((thrown: unknown) => thrown);
+    expect(isConnectionError(error)).toBe(true);
+    await transaction.end();
+    // Once for the statement, and not once more for its ROLLBACK.
+    expect(performance.now() - began).toBeLessThan(13_000);
+    proxy.speak('stay dead');
+    const next = await pool.begin();
+    expect((await next.connection.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+    await next.commit();
+    await next.end();
+  });
+
+  it('leaves a COMMIT without an answer as an unknown end', async () => {
+    await using bundle = await makeBundle('postgres');
+    const { proxy, url } = await through(bundle.url);
+    await using stack = new AsyncDisposableStack();
+    const pool = new WorldPool({ connectionString: url, query_timeout: 300 }, options);
+    stack.defer(() => pool.close());
+    stack.use(proxy);
+    const transaction = await pool.begin();
+    await transaction.connection.query('SELECT 1');
+    proxy.silence();
+    await expect(transaction.commit()).rejects.toBeInstanceOf(WorldCommitUnknown);
+    await transaction.end();
     proxy.speak('stay dead');
     expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
   });

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { createLogger, defineActionExecutor } from '../../src/index.ts';
+import { createLogger, defineActionExecutor, defineTask } from '../../src/index.ts';
 import { poolConfigOf } from '../../src/executions/ledger-pool.ts';
 import { Broker as JobBroker } from '../../src/queues/broker.ts';
 import { wipeBroker, jobsOf } from '../support/broker-jobs.ts';
@@ -7,6 +7,7 @@ import { describeOnBrokers, makeBundle, redisUrlOf, type Bundle } from '../suppo
 import { callTable, childApp, ThingSchema } from '../support/child-app.ts';
 import { Child } from '../support/child.ts';
 import { eventually } from '../support/eventually.ts';
+import { quickTiming } from '../support/quick-timing.ts';
 import { ended, volumeIn } from '../support/start.ts';
 import { Outside, testResources } from '../support/volume.ts';
 import { runAlone } from '../support/alone.ts';
@@ -230,6 +231,35 @@ describeOnBrokers('jobs that nobody should have sent', (broker) => {
     expect(outside.names()).toEqual(['rename']);
     const again = await bundle.reeve.execute(rename, await volumeIn(bundle, 'ok'));
     expect((await ended(bundle, again.executionId)).state).toBe('succeeded');
+  });
+});
+
+describeOnBrokers('a job of a newer build', (broker) => {
+  it('is left alone by an older worker, and its step goes out again at once', async () => {
+    const brief = defineTask({ name: 'brief', run: () => 'done' });
+    // So that nothing else would find the step.
+    const timing = { ...quickTiming, grace: '1h' } as const;
+    await using bundle = await makeBundle(broker, { tasks: [brief], timing, publish: false });
+    const { executionId } = await bundle.reeve.execute(brief);
+    const [engine] = await bundle.query<{ id: string }>('SELECT id FROM reeve.engine');
+    const direct = new JobBroker({
+      redisUrl: redisUrlOf(broker),
+      postgres: { connectionString: bundle.url },
+      brokerSchema: 'reeve_broker',
+      engineId: engine?.id ?? '',
+      leaseMs: 30_000,
+      logger: bundle.reeve.options.logger as never,
+    });
+    const data = { v: 2, engine: engine?.id, execution: executionId, position: 0, delivery: 1, more: 'of it' };
+    await direct.addJobs('tasks', [{ name: 'step', data, opts: { jobId: `s_${executionId}_0_1` } }]);
+    await direct.close();
+    await bundle.reeve.startWorker();
+    expect(await bundle.reeve.result(executionId, { timeout: '30s' })).toMatchObject({ state: 'succeeded' });
+    const steps = await bundle.query(
+      `SELECT delivery, attempt FROM reeve.step WHERE execution_id = $1 AND position = 0`,
+      [executionId],
+    );
+    expect(steps).toEqual([{ delivery: 2, attempt: 1 }]);
   });
 });
 

@@ -3,10 +3,16 @@
  * refused call took. TEST_CALLS: `at once`, or `in turn`; TEST_COUNTDOWN delays what is asked for.
  */
 import { DataSource } from 'typeorm';
+import { z } from 'zod';
 import { createLogger, defineBackgroundTask, defineReeve, type Duration } from '../../src/index.ts';
 
 const pull = defineBackgroundTask({ name: 'pull', key: () => 'all', run: () => null });
-const warm = defineBackgroundTask({ name: 'warm', key: () => String(process.pid), run: () => null });
+const warm = defineBackgroundTask({
+  name: 'warm',
+  input: z.object({ round: z.number() }),
+  key: ({ round }) => `${process.pid} ${round}`,
+  run: () => null,
+});
 const reeve = defineReeve({
   dataSource: new DataSource({ type: 'postgres', url: process.env['TEST_URL'] ?? '', installExtensions: false }),
   redis: process.env['TEST_REDIS'],
@@ -14,8 +20,11 @@ const reeve = defineReeve({
   logger: createLogger('silent'),
 });
 await reeve.ready();
-// A process that has just started spends its first calls on compiling; what is measured is one that is at work.
-for (let round = 0; round < 5; round += 1) await Promise.all(Array.from({ length: 100 }, () => reeve.execute(warm)));
+// A process that has just started spends its first calls on compiling, and its connections on planning; what is measured
+// is one that is at work.
+for (let round = 0; round < 20; round += 1) {
+  await Promise.all(Array.from({ length: 100 }, () => reeve.execute(warm, { round })));
+}
 process.stdout.write('ready\n');
 const countdown = process.env['TEST_COUNTDOWN'];
 const options = countdown === undefined ? {} : { countdown: countdown as Duration };

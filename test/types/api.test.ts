@@ -14,7 +14,7 @@ import {
   lifecycle,
   Resource,
   type Duration,
-  type Execute,
+  type ExecuteIn,
   type Scheduled,
 } from '../../src/index.ts';
 import type { CronLiteral } from '../../src/core/cron-literal.ts';
@@ -65,7 +65,7 @@ const rename = defineUpdateExecutor(disk, { plan: (p) => p });
 const idle = defineActionExecutor(disk, { name: 'disk.idle', plan: (p) => p });
 
 /** Never called: its body is only compiled. Each refused line is refused for the reason that its title names. */
-function compiles(reeve: Execute, theDisk: Disk, tenant: Tenant): void {
+function compiles(reeve: ExecuteIn, theDisk: Disk, tenant: Tenant): void {
   expectTypeOf(reeve.execute(create, theDisk, { image: 'debian' })).resolves.toEqualTypeOf<Scheduled>();
   void reeve.execute(rename, theDisk, {}, { changed: ['name'] });
   void reeve.execute(idle, theDisk);
@@ -85,6 +85,19 @@ function compiles(reeve: Execute, theDisk: Disk, tenant: Tenant): void {
   void reeve.execute(notify, { disk: 'd' });
   // @ts-expect-error an unknown option of execute
   void reeve.execute(idle, theDisk, {}, { weight: 'light' });
+
+  void reeve.executeMany(create, [
+    [theDisk, { image: 'debian' }],
+    ['an id', { image: 'debian' }, { weight: 'heavy' }],
+  ]);
+  void reeve.executeMany(idle, [[theDisk], [theDisk]]);
+  void reeve.executeMany(notify, [[{ diskId: 'd' }]]);
+  // @ts-expect-error many on another resource type
+  void reeve.executeMany(create, [[tenant, { image: 'debian' }]]);
+  // @ts-expect-error a missing input among many
+  void reeve.executeMany(create, [[theDisk, { image: 'debian' }], [theDisk]]);
+  // @ts-expect-error one operation instead of a list of them
+  void reeve.executeMany(notify, [{ diskId: 'd' }]);
 }
 
 /** Never called: plans that must not compile. */

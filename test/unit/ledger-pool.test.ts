@@ -3,7 +3,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import { createLogger } from '../../src/index.ts';
 import { newId } from '../../src/core/ids.ts';
-import { LedgerPool } from '../../src/executions/ledger-pool.ts';
+import { checkedSchema, LedgerPool } from '../../src/executions/ledger-pool.ts';
 import { Broker } from '../../src/queues/broker.ts';
 
 const message = (type: string, body: string): Buffer => {
@@ -58,5 +58,18 @@ describe('a server that stops in the moment in which a connection is lent out', 
       await expect(broker.addJobs('tasks', [])).rejects.toThrow();
       await broker.close();
     });
+  });
+});
+
+describe('the name of the schema', () => {
+  it.each(['pg_reeve', 'pg_', 'Reeve', '1st', 'a'.repeat(49), 'a"b', ''])(
+    '%j is refused before PostgreSQL would',
+    (name) => {
+      expect(() => checkedSchema(name)).toThrow(expect.objectContaining({ code: 'CONFIGURATION_INVALID' }));
+    },
+  );
+
+  it.each(['reeve', '_reeve', 'pgreeve', 'a'.repeat(48)])('%j is taken', (name) => {
+    expect(checkedSchema(name)).toBe(name);
   });
 });

@@ -114,7 +114,7 @@ function decidedSql({ schema }: Connection): string {
        SELECT s.execution_id, s.position, s.fence, s.attempt, s.worker_id, s.claimed_at, s.queue, w.token, w.result, w.poll,
          w.next, w.ends, w.next_token
        FROM wanted AS w JOIN ${schema}.step AS s ON s.execution_id = w.execution_id AND s.position = w.position
-       WHERE s.state = 'running' AND s.claim_token = w.token
+       WHERE (s.state = 'running') IS TRUE AND s.claim_token = w.token
          AND (CASE WHEN w.ends THEN EXISTS (SELECT 1 FROM owned WHERE owned.id = w.execution_id)
            ELSE EXISTS (SELECT 1 FROM shared WHERE shared.id = w.execution_id) END)
        ORDER BY s.execution_id, s.position FOR UPDATE OF s SKIP LOCKED),
@@ -138,7 +138,10 @@ function decidedSql({ schema }: Connection): string {
          WHEN may_go_on AND is_seen AND NOT EXISTS (SELECT 1 FROM ${schema}.queue AS q
            WHERE q.name = b.queue AND q.paused_at IS NOT NULL) THEN 'running' ELSE 'ready' END AS state
        FROM behind AS b, (SELECT ${schema}.clock() AS at) AS now
-       WHERE open > 0 OR kind <> 'join' OR is_seen)`;
+       WHERE open > 0 OR kind <> 'join' OR is_seen),
+     made AS MATERIALIZED (
+       SELECT mine.*, (SELECT min(at) FROM decided) AS at FROM mine
+       WHERE (mine.execution_id, mine.next) IN (SELECT execution_id, position FROM decided))`;
 }
 
 function moveOnSql(connection: Connection): string {
@@ -146,15 +149,14 @@ function moveOnSql(connection: Connection): string {
   return `${decidedSql(connection)},
      ended AS (
        UPDATE ${schema}.step AS s
-       SET state = 'succeeded', claim_token = NULL, lease_until = NULL, run_at = NULL, finished_at = d.at,
+       SET state = 'succeeded', claim_token = NULL, lease_until = NULL, run_at = NULL, finished_at = m.at,
          result = m.result::jsonb, error = NULL, poll = m.poll::jsonb, progress = NULL
-       FROM mine AS m JOIN decided AS d ON d.execution_id = m.execution_id AND d.position = m.next
-       WHERE s.execution_id = m.execution_id AND s.position = m.position),
+       FROM made AS m WHERE s.execution_id = m.execution_id AND s.position = m.position),
      recorded AS (
        INSERT INTO ${schema}.attempt
          (execution_id, position, fence, claim_token, number, worker_id, outcome, started_at, ended_at)
-       SELECT m.execution_id, m.position, m.fence, m.token, m.attempt, m.worker_id, 'succeeded', m.claimed_at, d.at
-       FROM mine AS m JOIN decided AS d ON d.execution_id = m.execution_id AND d.position = m.next),
+       SELECT m.execution_id, m.position, m.fence, m.token, m.attempt, m.worker_id, 'succeeded', m.claimed_at, m.at
+       FROM made AS m),
      moved AS (
        UPDATE ${schema}.step AS s
        SET open_predecessors = d.open, state = d.state,

@@ -1,6 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -8,25 +7,10 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { describeOnBrokers, redisUrlOf } from '../../support/bundle.ts';
 import { eventually } from '../../support/eventually.ts';
 import { testRandom } from '../../support/random.ts';
+import { sandboxesOf } from '../../support/sandbox-processes.ts';
 import { makeWorld, type WorldBundle } from '../../support/world.ts';
 
 const app = fileURLToPath(new URL('../../support/world-app.ts', import.meta.url));
-
-/** The sandbox processes of a process. */
-function sandboxesOf(parent: number): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => {
-      try {
-        const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-        const ppid = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-        return ppid === parent && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('child-main');
-      } catch {
-        return false;
-      }
-    });
-}
 
 describeOnBrokers('verb tasks that are killed', (broker) => {
   let world: WorldBundle;

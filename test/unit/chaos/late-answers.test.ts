@@ -2,17 +2,18 @@ import { describe, expect, it } from '@jest/globals';
 import { claimDueSchedule } from '../../../src/executions/sql/claim-due-schedule.ts';
 import { claimDueSchedules } from '../../../src/executions/sql/claim-due-schedules.ts';
 import type { Connection } from '../../../src/executions/connection.ts';
+import { prepared } from '../../../src/executions/prepared-statement.ts';
 import { listExpiredSteps } from '../../../src/executions/sql/list-expired-steps.ts';
 import { listRoom } from '../../../src/executions/sql/list-room.ts';
-import { lateAnswers } from '../../chaos/slow-statements.ts';
+import { lateAnswers, statementText } from '../../chaos/slow-statements.ts';
 
-/** The statements that something asks, without a database. */
+/** The statements that something asks, as they are handed to the driver, without a database. */
 async function statementsOf(ask: (connection: Connection) => Promise<unknown>): Promise<string[]> {
   const texts: string[] = [];
   await ask({
     schema: 'reeve',
-    query: (text) => {
-      texts.push(text);
+    query: (text, params = []) => {
+      texts.push(statementText(prepared(text, params)) ?? '');
       return Promise.resolve({ rows: [], count: 0 });
     },
   });
