@@ -3,6 +3,9 @@ export type { ExecutionDetails } from './reeve.ts';
 export type { StartWorkerOptions, WorkerHandle } from './reeve-worker.ts';
 export type { ProbeHandle, ProbeOptions } from './reeve-probes.ts';
 export type { AnyExecutor, QueueOptions, ReeveOptions } from './reeve-options.ts';
+export type { LoadedFrom } from './reeve-isolation.ts';
+export type { IsolationKind } from './core/isolation.ts';
+export type { IsolationOptions } from './isolation/isolation-options.ts';
 export type { RetentionOptions } from './recovery/retention.ts';
 export type { Execute, ExecuteIn } from './reeve-execute.ts';
 

@@ -15,6 +15,7 @@ import type { CommitNudge } from './reeve-commit-nudge.ts';
 import type { Control } from './reeve-control.ts';
 import { executeRequest } from './reeve-execute.ts';
 import type { ResolvedOptions } from './reeve-options.ts';
+import { refuseWhenIsolated } from './reeve-isolation.ts';
 
 /** A started beat. */
 export interface BeatHandle {
@@ -100,6 +101,7 @@ export class BeatRunner {
     readonly targets: Targets;
     readonly logger: Logger;
   }): Promise<BeatHandle> {
+    refuseWhenIsolated('a beat');
     await syncSchedules(engine.pool, engine.targets.schedules, engine.logger);
     const beat = new Beat({ ...engine, connection: engine.pool, lanes });
     this.#beats.add(beat);

@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm';
 import type { ScheduleDefinition } from './beat/define-schedule.ts';
 import { problemsError } from './core/errors.ts';
+import { isolationKinds, type IsolationKind } from './core/isolation.ts';
 import { JSON_LIMITS, type JsonLimits } from './core/json.ts';
 import { logLevels, type Logger, type LogLevel } from './core/logging.ts';
 import { didYouMean } from './core/nearest-name.ts';
@@ -10,7 +11,8 @@ import { checkedSchema } from './executions/ledger-pool.ts';
 import type { ExecutorDefinition } from './executors/executor-definition.ts';
 import { registrationProblems } from './executors/registration-problems.ts';
 import type { AnyResource, ResourceDefinition } from './resources/define-resource.ts';
-import type { TaskDefinition } from './tasks/define-task.ts';
+import { parseIsolation, type IsolationOptions, type IsolationSettings } from './isolation/isolation-options.ts';
+import { isolationProblems, type TaskDefinition } from './tasks/define-task.ts';
 import { durationMs, type Duration } from './core/duration.ts';
 import { parseRetention, type Retention, type RetentionOptions } from './recovery/retention.ts';
 import { parseVerbOptions, type ResolvedVerbOptions, type VerbOptions } from './reeve-verb-options.ts';
@@ -27,6 +29,11 @@ import {
 export interface QueueOptions {
   /** How many steps of this queue one worker process runs at once: 1 to 1000. */
   readonly concurrency?: number;
+  /**
+   * Runs the code of its steps in threads or processes of their own, one step at a time in each: code that blocks, or will
+   * not end, disturbs nobody and is killed at its `timeLimit`. A task's own `isolation` comes first.
+   */
+  readonly isolation?: IsolationKind;
 }
 
 /** Any executor, whatever its resource and input are. */
@@ -56,6 +63,8 @@ export interface ReeveOptions {
   /** How long what has ended is kept; `false` keeps everything for ever. */
   readonly retention?: RetentionOptions | false;
   readonly limits?: Partial<JsonLimits>;
+  /** How threads and processes of isolated steps are started and when they are replaced. */
+  readonly isolation?: IsolationOptions;
   /** How long starting an operation waits for a rival's open transaction. Default `1s`. */
   readonly lockTimeout?: Duration;
   /** How long a stopping worker waits for the steps that it runs. Default `25s`. */
@@ -98,6 +107,9 @@ export interface ResolvedOptions {
   readonly timing: Timing;
   readonly retention: Retention;
   readonly limits: JsonLimits;
+  readonly isolation: IsolationSettings;
+  /** The queues whose steps do not run in their worker. */
+  readonly isolatedQueues: Readonly<Record<string, IsolationKind>>;
   readonly lockTimeoutMs: number;
   readonly drainMs: number;
   readonly stopGraceMs: number;
@@ -124,6 +136,7 @@ const knownOptions = [
   'timing',
   'retention',
   'limits',
+  'isolation',
   'lockTimeout',
   'drain',
   'stopGrace',
@@ -151,6 +164,7 @@ export function parseOptions(options: ReeveOptions): ResolvedOptions {
   const schedules = options.schedules ?? [];
   const extra = (options.resources ?? []) as unknown as readonly ResourceDefinition[];
   const queues = parseQueues(options.queues ?? {}, problems);
+  const isolatedQueues = parseIsolatedQueues(options.queues ?? {}, problems);
   const used = [...executors, ...tasks].flatMap(({ resource }) => resource ?? []);
   const resources = [...new Set([...used, ...extra])];
   problems.push(
@@ -161,6 +175,7 @@ export function parseOptions(options: ReeveOptions): ResolvedOptions {
     ...schedules.flatMap(({ name, target }) => scheduleProblems(name, target, { executors, tasks })),
     ...tasks.filter((task) => !Object.hasOwn(queues, task.queue)).map((task) => unknownQueue(task, queues)),
     ...tasks.flatMap((task) => unregisteredStarts(task, tasks)),
+    ...tasks.flatMap((task) => transactionalProblems(task, isolatedQueues)),
     ...executors.flatMap((executor) =>
       registrationProblems(executor, { queues: Object.keys(queues), tasks, executors }),
     ),
@@ -187,6 +202,8 @@ export function parseOptions(options: ReeveOptions): ResolvedOptions {
     timing: parseTiming(options.timing ?? {}),
     retention: parseRetention(options.retention ?? {}),
     limits: { ...JSON_LIMITS, ...options.limits },
+    isolation: parseIsolation(options.isolation ?? {}),
+    isolatedQueues,
     lockTimeoutMs: Math.min(durationMs(options.lockTimeout ?? '1s', 'lockTimeout'), longestLockTimeoutMs),
     drainMs: durationMs(options.drain ?? '25s', 'drain'),
     stopGraceMs: durationMs(options.stopGrace ?? '3s', 'stopGrace'),
@@ -212,7 +229,7 @@ function parseQueues(
   for (const name of new Set([...builtInQueues, ...Object.keys(given)])) {
     const options = given[name] ?? {};
     const subject = `queue "${name}"`;
-    problems.push(...nameProblems(name, subject), ...unknownOptions(options, ['concurrency'], subject));
+    problems.push(...nameProblems(name, subject), ...unknownOptions(options, ['concurrency', 'isolation'], subject));
     const concurrency = options.concurrency ?? defaultConcurrency[name] ?? 10;
     if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 1_000) {
       problems.push(`${subject} has concurrency ${concurrency}; use 1 to 1000`);
@@ -220,6 +237,29 @@ function parseQueues(
     queues[name] = concurrency;
   }
   return queues;
+}
+
+function parseIsolatedQueues(
+  given: Readonly<Record<string, QueueOptions | undefined>>,
+  problems: string[],
+): Record<string, IsolationKind> {
+  const isolated: Record<string, IsolationKind> = {};
+  for (const [name, options] of Object.entries(given)) {
+    problems.push(...isolationProblems(options?.isolation, `queue "${name}"`));
+    if (isolationKinds.includes(options?.isolation ?? '')) isolated[name] = options?.isolation as IsolationKind;
+  }
+  return isolated;
+}
+
+function transactionalProblems(
+  { name, queue, isolation, transactional }: TaskDefinition<never>,
+  isolatedQueues: Readonly<Record<string, IsolationKind>>,
+): string[] {
+  const kind = isolation ?? isolatedQueues[queue] ?? 'none';
+  if (transactional !== true || kind === 'none') return [];
+  return [
+    `task "${name}" is transactional, and cannot run in a ${kind} (isolation of the ${isolation === undefined ? `queue "${queue}"` : 'task'}); a transaction cannot leave its process`,
+  ];
 }
 
 function scheduleProblems(

@@ -4,6 +4,7 @@ import { liveLoops, type LoopHealth } from './core/loop.ts';
 import { registry } from './core/metrics.ts';
 import type { QueueStatus, ReeveStatus } from './executions/read-status.ts';
 import { ProbeServer } from './probes/probe-server.ts';
+import { refuseWhenIsolated } from './reeve-isolation.ts';
 
 export interface ProbeOptions {
   /** 0: any free one, which the handle tells. */
@@ -33,6 +34,7 @@ const vital = new Set(['relay', 'due', 'heartbeat', 'beat']);
 
 /** Starts the probes of one Reeve; see {@link ProbeServer}. */
 export async function startProbes(options: ProbeOptions, source: ProbeSource): Promise<ProbeHandle> {
+  refuseWhenIsolated('probes');
   const server = await ProbeServer.start({
     host: options.host ?? '127.0.0.1',
     port: options.port,

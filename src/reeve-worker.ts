@@ -14,6 +14,8 @@ import { LoneGate } from './workers/lone-gate.ts';
 import { Reaper } from './workers/reaper.ts';
 import { WorkerPool, type WorkerPoolOptions } from './workers/worker-pool.ts';
 import type { Starts } from './reeve-starts.ts';
+import { makeIsolation, refuseWhenIsolated, warmIsolation, type LoadedFrom } from './reeve-isolation.ts';
+import type { Isolation } from './workers/run-isolated.ts';
 import type { ResolvedOptions } from './reeve-options.ts';
 import { packageVersion } from './core/package-version.ts';
 
@@ -33,6 +35,8 @@ export interface StartWorkerOptions {
   readonly queues?: readonly string[] | Readonly<Record<string, number>>;
   /** For queues that are given by name alone. */
   readonly concurrency?: number;
+  /** Where threads and processes find this Reeve again, unless `isolation.module` says it. */
+  readonly loadedFrom?: LoadedFrom;
 }
 
 export interface WorkerServiceOptions extends Omit<
@@ -48,6 +52,7 @@ export interface WorkerServiceOptions extends Omit<
   | 'groupLimit'
   | 'continuation'
   | 'gate'
+  | 'isolation'
 > {
   readonly relay: Relay;
   readonly scheduler: ExecutionScheduler;
@@ -70,6 +75,7 @@ export class WorkerService {
   readonly #endings: Loop;
   readonly #reconciler: Reconciler;
   readonly #gate = new LoneGate();
+  #isolation: Isolation | undefined;
   readonly #pools = new Set<WorkerPool>();
 
   constructor(options: WorkerServiceOptions) {
@@ -106,10 +112,16 @@ export class WorkerService {
     });
   }
 
-  /** @throws CONFIGURATION_INVALID for a queue that is not configured or a concurrency out of range. */
+  /**
+   * @throws CONFIGURATION_INVALID for a queue that is not configured or a concurrency out of range; ISOLATION_UNAVAILABLE
+   * where steps of its queues are isolated and the app cannot be imported again.
+   */
   async start(wanted: StartWorkerOptions): Promise<WorkerHandle> {
     const { options, relay } = this.#options;
+    refuseWhenIsolated('a worker');
     const queues = chosenQueues(wanted, options.queues);
+    this.#isolation ??= makeIsolation(options, this.#options.tasks, this.#options.logger, wanted.loadedFrom);
+    await warmIsolation(this.#isolation, Object.keys(queues));
     const pool = new WorkerPool({
       ...this.#options,
       ...runnerParts(this.#options, options),
@@ -118,6 +130,7 @@ export class WorkerService {
       groupLimit: options.groupLimit,
       continuation: options.continuation,
       gate: this.#gate,
+      isolation: this.#isolation,
       version: packageVersion(),
       onFinished: (answer, step) => this.#finished(answer, step),
     });
@@ -158,6 +171,7 @@ export class WorkerService {
 
   async stop(): Promise<void> {
     await Promise.all([...this.#pools].map((pool) => this.#stopPool(pool)));
+    await this.#isolation?.pool.close();
     await Promise.all([this.#due.stop(), this.#reaper.stop(), this.#endings.stop(), this.#reconciler.stop()]);
   }
 

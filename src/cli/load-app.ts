@@ -1,6 +1,8 @@
-import { pathToFileURL } from 'node:url';
+import path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ReeveError } from '../core/errors.ts';
 import type { Reeve } from '../reeve.ts';
+import type { LoadedFrom } from '../reeve-isolation.ts';
 import { configFailure } from './config-failure.ts';
 import { shown } from './shown-path.ts';
 import { transformDecorators } from './transform-decorators.ts';
@@ -34,6 +36,13 @@ export async function loadApp(file: string): Promise<App> {
     `${shown(file)} must have a default export that is a Reeve: export default defineReeve({…}); ${found(value, exported)}`,
     { details: { config: file } },
   );
+}
+
+/** How threads and processes for isolated steps import the config again, decorated classes included. */
+export function loadedFrom(file: string): LoadedFrom {
+  const here = fileURLToPath(import.meta.url);
+  const preload = new URL(`isolated-preload${path.extname(here)}`, import.meta.url);
+  return { module: file, preload: [preload.href] };
 }
 
 /** Closes everything that commands may have opened, the DataSource of the app last; it may be called at any time. */

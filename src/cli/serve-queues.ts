@@ -5,7 +5,7 @@ import type { WorkerHandle } from '../reeve-worker.ts';
 import { checkBroker } from './check-broker.ts';
 import { bannerText, workerBanner } from './describe-app.ts';
 import { exitCodes } from './exit-codes.ts';
-import type { App } from './load-app.ts';
+import { loadedFrom, type App } from './load-app.ts';
 import { untilWornOut, type RecycleLimits } from './recycle.ts';
 import { stepsUnderWay } from './steps-under-way.ts';
 import { clip, notice, printJson, printLine } from './terminal.ts';
@@ -26,7 +26,7 @@ export interface ServeOptions {
 /** Runs a worker from its banner to its graceful stop, and answers the exit code: 75 when steps were left behind. */
 export async function serveQueues({ file, reeve }: App, options: ServeOptions): Promise<number> {
   await checkBroker(reeve.options.redis);
-  const handle = await reeve.startWorker({ queues: options.queues });
+  const handle = await reeve.startWorker({ queues: options.queues, loadedFrom: loadedFrom(file) });
   const banner = workerBanner({ file, reeve }, handle.id, options.queues);
   if (options.json) printJson(banner);
   else printLine(bannerText(banner));

@@ -122,6 +122,15 @@ export const errorCatalogue = {
     meaning: 'The worker that ran the step died or hung, as often as is allowed.',
     next: 'Look at the log of the named workers: out of memory, a native crash, a blocked event loop.',
   },
+  ISOLATION_UNAVAILABLE: {
+    meaning:
+      'The thread or process for an isolated step cannot be had: the app cannot be imported in it, or differs there.',
+    next: 'Pass `isolation: { module: import.meta.url }` to `defineReeve`, in a module whose default export the Reeve is and that starts no worker.',
+  },
+  ISOLATION_REFUSED: {
+    meaning: 'A transactional step was to run isolated, or isolated code was to start a worker, a beat or probes.',
+    next: 'Give the step a queue or a task without `isolation`; start workers in a module of their own.',
+  },
   POLL_TIMED_OUT: {
     meaning: 'What a poll waited for did not come in time.',
     next: 'Look at the outside system; raise `timeout` if it is only slow.',

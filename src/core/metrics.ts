@@ -40,6 +40,21 @@ export const epochsBegun = new Counter({
   registers,
 });
 
+export const isolatedStarts = new Histogram({
+  name: 'reeve_isolated_start_seconds',
+  help: 'How long a thread or process for isolated steps took to be ready, the import of the app included.',
+  labelNames: ['kind'] as const,
+  buckets: [0.1, 0.25, 0.5, 1, 2, 5, 10, 30],
+  registers,
+});
+
+export const isolatedEnds = new Counter({
+  name: 'reeve_isolated_ends_total',
+  help: 'Threads and processes for isolated steps that this process has ended, or lost, by the cause.',
+  labelNames: ['kind', 'cause'] as const,
+  registers,
+});
+
 registry.registerMetric(
   loopGauge(
     'reeve_loop_lag_seconds',

@@ -20,7 +20,7 @@ export type ClaimAnswer =
   | { readonly kind: 'stale' }
   | { readonly kind: 'paused' }
   /** It has lost its workers before: nothing else may run in the process that takes it. */
-  | { readonly kind: 'alone' }
+  | { readonly kind: 'alone'; readonly task: string; readonly queue: string }
   /** Left for a worker that knows the task and the resources. */
   | { readonly kind: 'unknown'; readonly what: string };
 
@@ -60,7 +60,7 @@ export async function takeStep(
     await postponeStep(pool, params, unknownDelayMs);
     return { kind: 'unknown', what: unknown };
   }
-  if (found.crashes >= params.loneFrom) return { kind: 'alone' };
+  if (found.crashes >= params.loneFrom) return { kind: 'alone', task: found.task, queue: found.queue };
   if (!found.begins) {
     const late = await claimStep(pool, params, false);
     return late === undefined ? { kind: 'stale' } : { kind: 'claimed', step: late };

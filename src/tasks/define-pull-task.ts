@@ -85,7 +85,7 @@ export function definePullTask<R extends object, B, S extends string, T extends 
 
 type LoosePull = (resource: object, backend: unknown, context: TaskContext) => Promise<Record<string, unknown>>;
 
-const limitNames = ['retry', 'softTimeLimit', 'timeLimit', 'interruptible'];
+const limitNames = ['retry', 'softTimeLimit', 'timeLimit', 'interruptible', 'isolation'];
 
 function notCalled(): never {
   throw new ReeveError('TASK_FAILED', 'a pull task is run by its own handler');

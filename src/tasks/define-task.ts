@@ -1,4 +1,5 @@
 import { problemsError } from '../core/errors.ts';
+import { isolationKinds, type IsolationKind } from '../core/isolation.ts';
 import { nameProblems, unknownOptions } from '../core/options.ts';
 import type { QueueName } from '../core/queue-names.ts';
 import type { StepPolicy } from '../executions/step-plan.ts';
@@ -13,6 +14,11 @@ export interface CommonTaskOptions extends LimitOptions {
   readonly queue?: QueueName;
   /** What people read in logs and lists. Default: the name. */
   readonly description?: string;
+  /**
+   * Where its code runs: in a thread or a process of its own, which dies at `timeLimit` even in `while (true)`, or, with
+   * `none`, in the worker. Default: what its queue says.
+   */
+  readonly isolation?: IsolationKind | 'none';
 }
 
 export interface TaskOptions<S extends Schema | undefined, Result> extends CommonTaskOptions {
@@ -38,6 +44,10 @@ export interface TaskDefinition<Input = unknown, Result = unknown> {
   /** What a background task does when it is asked for while one with its key is alive. */
   readonly whenBusy: WhenBusy;
   readonly handler: StepHandler;
+  /** Undefined: as its queue. */
+  readonly isolation?: IsolationKind | 'none';
+  /** Its work and the completion of its step are one transaction, so it runs in the worker. */
+  readonly transactional?: true;
   /** The resource that a pull task observes. */
   readonly resource?: ResourceDefinition;
   /** Tasks that it starts, which must be registered as well. */
@@ -56,6 +66,7 @@ const knownOptions = [
   'softTimeLimit',
   'timeLimit',
   'interruptible',
+  'isolation',
 ];
 
 /**
@@ -121,6 +132,7 @@ export function taskDefinition<Result, S extends Schema | undefined>(
     ...unknownOptions(options, kind.known, subject),
     ...schemaProblems(options.input, subject),
     ...(typeof options.run === 'function' ? [] : [`${subject} has no "run" function`]),
+    ...isolationProblems(options.isolation, subject, ['none']),
     ...(options.name?.startsWith('reeve.') ? [`${subject}: names that begin with "reeve." are Reeve's own`] : []),
   ];
   if (problems.length > 0) throw problemsError('CONFIGURATION_INVALID', 'A task is defined wrongly', problems);
@@ -132,6 +144,7 @@ export function taskDefinition<Result, S extends Schema | undefined>(
     inputSchema: options.input,
     key: kind.key as ((input: never) => string) | undefined,
     whenBusy: kind.whenBusy,
+    ...(options.isolation === undefined ? {} : { isolation: options.isolation }),
     handler:
       kind.handler ??
       (async ({ args, context }) => {
@@ -139,6 +152,14 @@ export function taskDefinition<Result, S extends Schema | undefined>(
         return { kind: 'succeeded', result: await options.run(input as OutputOf<S>, context) };
       }),
   } satisfies TaskDefinition);
+}
+
+/** @param others - What may be said beside the kinds. */
+export function isolationProblems(value: unknown, subject: string, others: readonly string[] = []): string[] {
+  const allowed = [...isolationKinds, ...others];
+  if (value === undefined || allowed.includes(value as string)) return [];
+  const list = allowed.map((kind) => `"${kind}"`).join(', ');
+  return [`${subject} has isolation ${JSON.stringify(value)}; use one of ${list}`];
 }
 
 /** A task with its arguments, not yet run. */

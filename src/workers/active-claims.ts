@@ -19,6 +19,7 @@ export class ActiveClaim {
   readonly #abort = new AbortController();
   readonly #cancel = new AbortController();
   readonly #lost = new AbortController();
+  readonly #over = new AbortController();
   #cause: AbortCause | undefined;
 
   constructor(step: ClaimedStep) {
@@ -43,11 +44,24 @@ export class ActiveClaim {
     return this.#lost.signal;
   }
 
+  /** Aborted when nobody waits for its code any more, because it is lost or its worker ends: an isolated step is killed. */
+  get over(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  /** The worker ends now, whatever the step does. */
+  end(): void {
+    this.#over.abort();
+  }
+
   /** Aborts the signal; the first cause stays, except that a lost step is lost whatever came before. */
   abort(cause: AbortCause): void {
     if (this.#cause === undefined || cause === 'lost') this.#cause = cause;
     if (cause === 'cancel') this.#cancel.abort();
-    if (cause === 'lost') this.#lost.abort();
+    if (cause === 'lost') {
+      this.#lost.abort();
+      this.#over.abort();
+    }
     const code = cause === 'cancel' ? 'EXECUTION_CANCELED' : 'TASK_TIMED_OUT';
     this.#abort.abort(new ReeveError(code, messages[cause], { retryable: true }));
   }
@@ -67,6 +81,10 @@ export class ActiveClaims {
 
   remove(claim: ActiveClaim): void {
     this.#claims.delete(claim.step.token);
+  }
+
+  has(claim: ActiveClaim): boolean {
+    return this.#claims.get(claim.step.token) === claim;
   }
 
   /** Tells the steps of an execution that it was canceled, before the heartbeat would. */

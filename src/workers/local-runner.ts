@@ -31,6 +31,7 @@ export interface LocalRunnerOptions extends Omit<
   | 'continuation'
   | 'loneFrom'
   | 'gate'
+  | 'isolation'
 > {
   readonly logger: Logger;
   readonly maxCrashes: number;
@@ -60,6 +61,7 @@ export class LocalRunner {
       // One step after another: each runs alone anyway.
       loneFrom: neverAlone,
       gate: new LoneGate(),
+      isolation: undefined,
       isDraining: () => false,
       beforeCompletion: (step) => {
         this.#ran = { step, answer: undefined };

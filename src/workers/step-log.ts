@@ -36,6 +36,8 @@ export function logOutcome(logger: Logger, step: ClaimedStep, answer: FinishAnsw
   } else if (outcome.kind === 'retry') {
     const { error, delayMs } = outcome;
     logger.warn({ ...fields, err: error, delayMs }, `${text} is tried again in ${delayMs} ms: ${error.message}`);
+  } else if (outcome.kind === 'crashed') {
+    logger.warn({ ...fields, err: outcome.error }, `${text} goes on after a crash: ${outcome.error.message}`);
   } else if (outcome.kind === 'again' || step.queue === 'background') {
     logger.debug(fields, `${text} ${outcome.kind}`);
   } else {

@@ -18,6 +18,7 @@ import type { StepOutcome } from '../executions/step-outcome.ts';
 import type { ChildStarter } from '../executors/child-starter.ts';
 import type { PlanFunctions } from '../executors/plan-functions.ts';
 import type { TaskRegistry } from '../executors/task-registry.ts';
+import { IsolatedCrash } from '../isolation/isolated-side.ts';
 import type { StepJob } from '../queues/job.ts';
 import type { ResourceRegistry } from '../resources/resource-registry.ts';
 import { ActiveClaim, type ActiveClaims } from './active-claims.ts';
@@ -26,6 +27,7 @@ import { outcomeOfAnswer, outcomeOfError } from './decide-outcome.ts';
 import { JobTurn, type Continuation } from './job-turn.ts';
 import type { LoneGate } from './lone-gate.ts';
 import { runHandler, type RunEnvironment } from './run-handler.ts';
+import { outcomeOfCrash, type Isolation } from './run-isolated.ts';
 import { stepLogger, logOutcome } from './step-log.ts';
 
 export interface StepRunnerOptions {
@@ -50,6 +52,10 @@ export interface StepRunnerOptions {
   readonly loneFrom: number;
   /** Shared by all that run steps in this process. */
   readonly gate: LoneGate;
+  /** Undefined: every step runs in this process. */
+  readonly isolation: Isolation | undefined;
+  /** How often a step may lose what runs it. */
+  readonly maxCrashes: number;
   /** Whether the worker is stopping, so that a step that was claimed just now and may be interrupted goes back. */
   readonly isDraining: () => boolean;
   readonly logger: Logger;
@@ -186,7 +192,7 @@ export class StepRunner {
   }
 
   async #claim(job: WantedStep, loneFrom: number): Promise<TakenStep | 'alone' | undefined> {
-    const { pool, writes, logger } = this.#options;
+    const { pool, writes, logger, isolation } = this.#options;
     const params = {
       ...this.#claimant,
       executionId: job.execution,
@@ -196,7 +202,12 @@ export class StepRunner {
       loneFrom,
     };
     const shared = loneFrom === this.#options.loneFrom ? () => this.#claimGroup.ask(params) : undefined;
-    const answer = await this.#untilAnswered(() => takeStep(pool, writes, params, shared));
+    const first = await this.#untilAnswered(() => takeStep(pool, writes, params, shared));
+    // Alone in its own thread or process it is anyway, and nobody has to make room for it.
+    const isRoomMade = first.kind === 'alone' && isolation?.rules.isIsolated(first) === true;
+    const answer = isRoomMade
+      ? await this.#untilAnswered(() => takeStep(pool, writes, { ...params, loneFrom: neverAlone }))
+      : first;
     if (answer.kind === 'alone') return 'alone';
     if (answer.kind === 'claimed') {
       const claim = new ActiveClaim(answer.step);
@@ -218,13 +229,12 @@ export class StepRunner {
     try {
       const { refused } = (step.poll ?? {}) as { refused?: { code: ErrorCode; message: string } };
       if (refused !== undefined) throw new ReeveError(refused.code, refused.message);
-      const handler = known.tasks.handler(step.task);
-      const environment = { ...known, connection: known.pool, logger };
-      const answer = await runHandler(claim, handler, environment);
+      const answer = await runHandler(claim, { ...known, connection: known.pool, logger });
       return answer.kind === 'completed' ? answer.finish : outcomeOfAnswer(step, answer, known.limits);
     } catch (error) {
       if (claim.cause === 'cancel') return { kind: 'canceled', error: storeError(error) };
       if (claim.cause === 'shutdown') return { kind: 'released' };
+      if (error instanceof IsolatedCrash) return outcomeOfCrash(step, error, known.maxCrashes);
       return outcomeOfError(step, error);
     }
   }

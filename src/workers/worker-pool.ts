@@ -17,7 +17,7 @@ import type { Timing } from './worker-options.ts';
 
 export interface WorkerPoolOptions extends Omit<
   StepRunnerOptions,
-  'claims' | 'workerId' | 'leaseMs' | 'cancelGraceMs' | 'isDraining' | 'loneFrom'
+  'claims' | 'workerId' | 'leaseMs' | 'cancelGraceMs' | 'maxCrashes' | 'isDraining' | 'loneFrom'
 > {
   readonly broker: Broker;
   /** Apart from the pool of claims and completions: a heartbeat never waits behind them. */
@@ -39,6 +39,8 @@ export interface StopStages {
 
 /** A broker that is away does not keep a worker from stopping: what it has not been told, the ledger knows. */
 const brokerAnswerMs = 5_000;
+/** How long what was killed is given to be written as released. */
+const killedMs = 2_000;
 /** After which a step goes out again whose job this build cannot read. */
 const newerDelayMs = 1_000;
 
@@ -47,7 +49,8 @@ const newerDelayMs = 1_000;
  *
  * A stop has three stages. It finishes what runs and takes nothing new; steps that agreed to be interrupted go back at
  * once. After the drain time the signals of all others are aborted: who ends by that goes back too, is taken up elsewhere at
- * once, and his attempt is not counted. What still runs after the grace is left to its lease.
+ * once, and his attempt is not counted. What still runs after the grace is killed and goes back too where it has a thread or
+ * a process of its own, else it is left to its lease.
  */
 export class WorkerPool {
   readonly id = newId();
@@ -75,6 +78,7 @@ export class WorkerPool {
       },
       leaseMs: options.timing.leaseMs,
       cancelGraceMs: options.timing.cancelGraceMs,
+      maxCrashes: options.timing.maxCrashes,
       // Its last chance before it is given up.
       loneFrom: Math.max(1, options.timing.maxCrashes - 1),
       isDraining: () => this.#state === 'draining',
@@ -153,6 +157,7 @@ export class WorkerPool {
       for (const claim of this.#claims.list()) claim.abort('shutdown');
       await Promise.race([this.#idle(), deadline(stopGraceMs)]);
     }
+    await this.#killIsolated();
     const left = this.running;
     await atMost(Promise.allSettled(this.#workers.map((worker) => worker.close(this.#jobs.size > 0))), brokerAnswerMs);
     await this.#heartbeat.stop();
@@ -161,6 +166,16 @@ export class WorkerPool {
       left === 0 ? 'worker stopped' : `worker stopped; ${left} steps go on elsewhere when their lease is over`;
     this.#logger.info({ event: 'worker.stopped', left }, text);
     return left;
+  }
+
+  /** What has a thread or a process of its own need not be left to its lease. */
+  async #killIsolated(): Promise<void> {
+    const rules = this.#options.isolation?.rules;
+    const isolated = this.#claims.list().filter(({ step }) => rules?.isIsolated(step) === true);
+    if (isolated.length === 0) return;
+    for (const claim of isolated) claim.end();
+    const until = performance.now() + killedMs;
+    while (isolated.some((claim) => this.#claims.has(claim)) && performance.now() < until) await deadline(20);
   }
 
   async #track(job: Promise<void>): Promise<void> {

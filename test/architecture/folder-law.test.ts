@@ -42,6 +42,7 @@ const wrong: readonly (readonly [rule: string, path: string, text: string])[] = 
   ['law-tasks', 'src/tasks/a.ts', "export { target } from '../executors/target.ts';"],
   ['law-executors', 'src/executors/a.ts', "import '../queues/target.ts';"],
   ['law-queues', 'src/queues/a.ts', "await import('../executors/target.ts');"],
+  ['law-isolation', 'src/isolation/a.ts', "import '../queues/target.ts';"],
   ['law-workers', 'src/workers/a.ts', "import '../backends/target.ts';"],
   ['law-beat', 'src/beat/a.ts', "import '../queues/target.ts';"],
   ['law-recovery', 'src/recovery/a.ts', "import '../executors/target.ts';"],

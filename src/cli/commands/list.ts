@@ -35,8 +35,12 @@ function registeredIn(options: ResolvedOptions): Record<Kind, readonly Row[]> {
     executors: options.executors.map(({ name, kind, version, priority, resource }) => {
       return { name, kind, resource: resource?.name ?? null, version, priority };
     }),
-    tasks: options.tasks.map(({ name, queue, description }) => ({ name, queue, description })),
-    queues: Object.entries(options.queues).map(([name, concurrency]) => ({ name, concurrency })),
+    tasks: options.tasks.map(({ name, queue, isolation, description }) => {
+      return { name, queue, isolation: isolation ?? options.isolatedQueues[queue] ?? null, description };
+    }),
+    queues: Object.entries(options.queues).map(([name, concurrency]) => {
+      return { name, concurrency, isolation: options.isolatedQueues[name] ?? null };
+    }),
     resources: options.resources.map(({ name, target, states }) => {
       return { name, entity: entityName(target), states: states.states };
     }),

@@ -3,7 +3,7 @@ import type { CodeMode, CodeResult } from '../../moo/tasks/run-code.ts';
 import type { CommandResult } from '../../moo/tasks/run-command.ts';
 import type { VerbInvocation } from '../../moo/tasks/scheduling.ts';
 import type { MooValue } from '../../moo/world/values.ts';
-import { defineTask, type TaskDefinition } from '../../tasks/define-task.ts';
+import { defineTask, type TaskDefinition, type TaskOptions } from '../../tasks/define-task.ts';
 import type { Schema } from '../../tasks/standard-schema.ts';
 
 type Check = (value: unknown) => boolean;
@@ -78,8 +78,13 @@ function notBound(): never {
   throw new ReeveError('SANDBOX_UNAVAILABLE', 'this Reeve has no verbs; pass "verbs" to defineReeve');
 }
 
+/** Verbs write their world and the completion of their step in one transaction. */
+function transactional<Result, S extends Schema>(definition: TaskOptions<S, Result>) {
+  return Object.freeze({ ...defineTask(definition), transactional: true as const });
+}
+
 /** Runs a line that a player typed. Commands of one player run one after another, in the order given. */
-export const parseCommand: TaskDefinition<CommandInput, CommandResult & Skipped> = defineTask({
+export const parseCommand: TaskDefinition<CommandInput, CommandResult & Skipped> = transactional({
   name: 'verbs.parseCommand',
   description: 'parse a command',
   input: fields<CommandInput>({ caller: isId, line: isText }),
@@ -87,7 +92,7 @@ export const parseCommand: TaskDefinition<CommandInput, CommandResult & Skipped>
 });
 
 /** Runs code; whatever it throws fails the execution, and nothing of it stays. */
-export const parseCode: TaskDefinition<CodeInput, CodeResult & Skipped> = defineTask({
+export const parseCode: TaskDefinition<CodeInput, CodeResult & Skipped> = transactional({
   name: 'verbs.parseCode',
   description: 'run code',
   input: fields<CodeInput>({ caller: isId, source: isText, mode: (mode) => mode === 'exec' || mode === 'eval' }, [
@@ -97,7 +102,7 @@ export const parseCode: TaskDefinition<CodeInput, CodeResult & Skipped> = define
 });
 
 /** Runs a verb of an object, and its callback with the result. */
-export const invokeVerb: TaskDefinition<InvokeInput, { readonly result: MooValue } & Skipped> = defineTask({
+export const invokeVerb: TaskDefinition<InvokeInput, { readonly result: MooValue } & Skipped> = transactional({
   name: 'verbs.invokeVerb',
   description: 'invoke a verb',
   input: fields<VerbInvocation>(

@@ -137,9 +137,12 @@ describe('reeve list', () => {
       'tell-background',
       'hold',
       'hang',
+      'spin',
+      'apart',
       'fail',
     ]);
-    expect(queues).toContainEqual({ name: 'heavy', concurrency: 2 });
+    expect(all['tasks']).toContainEqual({ name: 'spin', queue: 'heavy', isolation: 'thread', description: 'spin' });
+    expect(queues).toContainEqual({ name: 'heavy', concurrency: 2, isolation: null });
     expect(text.stdout).toMatch(/^resources \(1\)\nNAME +ENTITY +STATES\ntest\.device +Device +creation_scheduled, /);
   });
 });

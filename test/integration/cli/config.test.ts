@@ -33,7 +33,7 @@ async function refusal(files: Readonly<Record<string, string>>): Promise<string>
   return stderr;
 }
 
-const queues = expect.arrayContaining([{ name: 'tasks', concurrency: 10 }]);
+const queues = expect.arrayContaining([{ name: 'tasks', concurrency: 10, isolation: null }]);
 
 describe('the config of an app', () => {
   it.each([

@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
@@ -21,6 +21,25 @@ const tell = (queue: QueueName) =>
 export const tellTasks = tell('tasks');
 const tellHeavy = tell('heavy');
 const tellBackground = tell('background');
+
+/** Does not end; its thread dies at the limit. */
+export const spin = defineTask({
+  name: 'spin',
+  queue: 'heavy',
+  isolation: 'thread',
+  timeLimit: '500ms',
+  run: () => {
+    while (true);
+  },
+});
+
+/** Says in which process of its own it runs. */
+export const apart = defineTask({
+  name: 'apart',
+  queue: 'heavy',
+  isolation: 'process',
+  run: () => ({ pid: process.pid, osThread: readlinkSync('/proc/thread-self') }),
+});
 
 /** Says by one file that it has begun, and waits for another one: `ID.held` and `ID.release`. */
 export const hold = defineTask({
@@ -84,7 +103,7 @@ export function makeApp(environment: NodeJS.ProcessEnv): Reeve {
     }),
     redis: environment['REDIS_URL'],
     executors: [installDevice, breakDevice],
-    tasks: [tellTasks, tellHeavy, tellBackground, hold, hang, fail],
+    tasks: [tellTasks, tellHeavy, tellBackground, hold, hang, spin, apart, fail],
     timing: {
       lease: '2s',
       heartbeat: '400ms',
