@@ -71,13 +71,16 @@ export class LedgerPool implements Connection {
 
   async #once<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     const client = await this.#pool.connect();
+    const scope = { isOver: false };
     let broken: Error | undefined;
     try {
       await client.query('BEGIN');
-      const result = await work(clientConnection(client, this.schema));
+      const result = await work(clientConnection(client, this.schema, scope));
+      scope.isOver = true;
       await commit(client);
       return result;
     } catch (error) {
+      scope.isOver = true;
       broken = await rollback(client, error);
       throw error;
     } finally {
@@ -110,10 +113,12 @@ export function surviveConnectionsLostBy(dataSource: DataSource): void {
   surviveLostConnections((dataSource.driver as PostgresDriver).master as Pool);
 }
 
-function clientConnection(client: PoolClient, schema: string): Connection {
+/** What is asked once the transaction is over is refused: it would be committed by itself, or in a stranger's transaction. */
+function clientConnection(client: PoolClient, schema: string, scope: { readonly isOver: boolean }): Connection {
   return {
     schema,
     async query<Row extends object>(text: string, params: readonly unknown[] = []): Promise<Rows<Row>> {
+      if (scope.isOver) throw new Error('a statement came after the end of its transaction');
       const result = await client.query<Row>(prepared(text, params));
       return { rows: result.rows, count: result.rowCount ?? 0 };
     },

@@ -90,15 +90,18 @@ class OpenTransaction implements WorldTransaction {
   readonly connection: Connection;
   readonly #client: PoolClient;
   #isOver = false;
+  #isEnded = false;
   #isStale = false;
   #isLost = false;
 
   constructor(client: PoolClient, schema: string) {
     this.#client = client;
     const look = (error: unknown): void => this.#look(error);
+    const check = (): void => this.#check();
     this.connection = {
       schema,
       async query<Row extends object>(text: string, params: readonly unknown[] = []): Promise<Rows<Row>> {
+        check();
         try {
           return rowsOf(await client.query<Row>(prepared(text, params)));
         } catch (error) {
@@ -123,6 +126,7 @@ class OpenTransaction implements WorldTransaction {
   }
 
   async end(): Promise<void> {
+    this.#isEnded = true;
     let isBroken = this.#isLost;
     if (!this.#isOver && !this.#isLost)
       isBroken = await this.#client.query('ROLLBACK').then(
@@ -131,6 +135,14 @@ class OpenTransaction implements WorldTransaction {
       );
     this.#client.off('error', ignoreError);
     this.#client.release(isBroken || this.#isStale);
+  }
+
+  /**
+   * A host call may be in the middle of its statements when the sandbox is killed and the task is rolled back. What it
+   * asks after that would be committed by itself, or belong to whoever has the connection next.
+   */
+  #check(): void {
+    if (this.#isOver || this.#isEnded) throw new Error('the transaction of this task is over');
   }
 
   #look(error: unknown): void {

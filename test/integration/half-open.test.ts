@@ -124,6 +124,31 @@ describe('a connection of the world that is dead without anybody saying so', () 
     await next.end();
   });
 
+  it('takes nothing from a task that is over: it would be committed by itself, or in the transaction of another', async () => {
+    await using bundle = await makeBundle('postgres');
+    await bundle.query('CREATE TABLE told (what text)');
+    await using stack = new AsyncDisposableStack();
+    const pool = new WorldPool({ connectionString: bundle.url }, { ...options, size: 1 });
+    stack.defer(() => pool.close());
+    const tell = `INSERT INTO told VALUES ($1)`;
+    const killed = await pool.begin();
+    // A host call of two statements, whose sandbox is killed after the first one.
+    const host = killed.connection
+      .query(tell, ['first'])
+      .then(() => killed.connection.query(tell, ['second']))
+      .catch((error: unknown) => error);
+    const ended = killed.end();
+    const next = pool.begin();
+    expect(await host).toMatchObject({ message: 'the transaction of this task is over' });
+    await ended;
+    const stranger = await next;
+    await expect(killed.connection.query(tell, ['third'])).rejects.toThrow('is over');
+    await stranger.connection.query(tell, ['of the stranger']);
+    await stranger.commit();
+    await stranger.end();
+    expect(await bundle.query('SELECT what FROM told')).toEqual([{ what: 'of the stranger' }]);
+  });
+
   it('leaves a COMMIT without an answer as an unknown end', async () => {
     await using bundle = await makeBundle('postgres');
     const { proxy, url } = await through(bundle.url);
