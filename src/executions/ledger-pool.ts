@@ -98,7 +98,7 @@ export class LedgerPool implements Connection {
  * A connection that is lost while it is lent out and idle, or in the very moment in which it is lent out, would end the
  * process: pg-pool listens only while it has it itself. The statement that is under way, or the next one, fails anyway.
  */
-function surviveLostConnections(pool: Pick<Pool, 'on'>): void {
+export function surviveLostConnections(pool: Pick<Pool, 'on'>): void {
   if (surviving.has(pool)) return;
   surviving.add(pool);
   pool.on('connect', (client) => client.on('error', ignoreError));

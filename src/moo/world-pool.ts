@@ -2,6 +2,7 @@ import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import { atMost } from '../core/at-most.ts';
 import type { Logger } from '../core/logging.ts';
 import type { Connection, Rows } from '../executions/connection.ts';
+import { surviveLostConnections } from '../executions/ledger-pool.ts';
 import { isStalePlan, prepared } from '../executions/prepared-statement.ts';
 import { isConnectionError } from '../executions/sql-state.ts';
 
@@ -61,6 +62,7 @@ export class WorldPool implements Connection {
       options: [config.options ?? '', ...flags].join(' '),
     });
     this.#pool.on('error', (error) => logger.debug({ event: 'world.connection' }, error.message));
+    surviveLostConnections(this.#pool);
   }
 
   async query<Row extends object>(text: string, params: readonly unknown[] = []): Promise<Rows<Row>> {
@@ -69,11 +71,9 @@ export class WorldPool implements Connection {
 
   async begin(): Promise<WorldTransaction> {
     const client = await this.#pool.connect();
-    client.on('error', ignoreError);
     try {
       await client.query('BEGIN');
     } catch (error) {
-      client.off('error', ignoreError);
       client.release(true);
       throw error;
     }
@@ -133,7 +133,6 @@ class OpenTransaction implements WorldTransaction {
         () => false,
         () => true,
       );
-    this.#client.off('error', ignoreError);
     this.#client.release(isBroken || this.#isStale);
   }
 
@@ -150,9 +149,6 @@ class OpenTransaction implements WorldTransaction {
     this.#isLost ||= isConnectionError(error);
   }
 }
-
-/** The statement that is under way, or the next one, fails by itself. */
-function ignoreError(): void {}
 
 function rowsOf<Row extends object>(result: { rows: Row[]; rowCount: number | null }): Rows<Row> {
   return { rows: result.rows, count: result.rowCount ?? 0 };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { createLogger, defineTask } from '../../src/index.ts';
 import { LedgerPool, CommitUnknown } from '../../src/executions/ledger-pool.ts';
@@ -147,6 +148,29 @@ describe('a connection of the world that is dead without anybody saying so', () 
     await stranger.commit();
     await stranger.end();
     expect(await bundle.query('SELECT what FROM told')).toEqual([{ what: 'of the stranger' }]);
+  });
+
+  it('is listened to in the moment in which it is lent: its loss would end the process', async () => {
+    await using bundle = await makeBundle('postgres');
+    await using stack = new AsyncDisposableStack();
+    const listeners: number[] = [];
+    const { connect } = pg.Pool.prototype;
+    stack.defer(() => {
+      pg.Pool.prototype.connect = connect;
+    });
+    pg.Pool.prototype.connect = async function lend(this: pg.Pool) {
+      const client = await (connect as unknown as () => Promise<pg.PoolClient>).call(this);
+      listeners.push(client.listenerCount('error'));
+      return client;
+    } as unknown as typeof connect;
+    const pool = new WorldPool({ connectionString: bundle.url }, options);
+    stack.defer(() => pool.close());
+    for (let time = 0; time < 2; time += 1) {
+      const transaction = await pool.begin();
+      await transaction.commit();
+      await transaction.end();
+    }
+    expect(listeners).toEqual([1, 1]);
   });
 
   it('leaves a COMMIT without an answer as an unknown end', async () => {
