@@ -162,7 +162,7 @@ describe('a connection of the world that is dead without anybody saying so', () 
       const client = await (connect as unknown as () => Promise<pg.PoolClient>).call(this);
       listeners.push(client.listenerCount('error'));
       return client;
-    } as unknown as typeof connect;
+    };
     const pool = new WorldPool({ connectionString: bundle.url }, options);
     stack.defer(() => pool.close());
     for (let time = 0; time < 2; time += 1) {
