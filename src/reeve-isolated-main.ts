@@ -49,13 +49,22 @@ function processChannel(): Channel {
   // Whoever stops the whole group of the worker, or all that a service manager has started, means the worker.
   process.on('SIGINT', () => undefined);
   process.on('SIGTERM', () => undefined);
-  process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+  // The worker is gone, and what the code of a step has started goes as well, whether this or the watchdog sees it first.
+  process.on('disconnect', endGroup);
   return {
     app: JSON.parse(process.argv[2] ?? '{}') as AppModule,
     send: (message) => process.send?.(message),
     onMessage: (listener) => process.on('message', listener),
     memory: () => process.memoryUsage.rss() / bytesPerMb,
   };
+}
+
+function endGroup(): void {
+  try {
+    process.kill(-process.pid, 'SIGKILL');
+  } catch {
+    process.kill(process.pid, 'SIGKILL');
+  }
 }
 
 async function serve({ app, send, onMessage, memory }: Channel): Promise<void> {
@@ -94,5 +103,7 @@ const channel = isMainThread ? processChannel() : threadChannel();
 try {
   await serve(channel);
 } catch (error) {
-  channel.send({ t: 'unable', error: storeError(error, 'ISOLATION_UNAVAILABLE') });
+  // A database that is away, or has no connection left, is there again later.
+  const stored = storeError(error, 'ISOLATION_UNAVAILABLE');
+  channel.send({ t: 'unable', error: { ...stored, retryable: !stored.permanent } });
 }

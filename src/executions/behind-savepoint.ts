@@ -8,6 +8,8 @@ export interface SavepointScope {
 }
 
 const inside = new AsyncLocalStorage<Connection>();
+/** The lock timeout of the caller's own, for as long as ours is set. */
+const callersTimeout = new WeakMap<Connection, string>();
 const turns = new WeakMap<Connection, Promise<void>>();
 let savepoints = 0;
 
@@ -48,10 +50,14 @@ async function guarded<T>(
   savepoints += 1;
   const savepoint = `reeve_${savepoints}`;
   const { rows } = await connection.query<{ ms: string }>(`SELECT current_setting('lock_timeout') AS ms`);
-  const callers = rows[0]?.ms ?? '0';
+  const before = rows[0]?.ms ?? '0';
+  // Inside another one, what is set now is ours and not the caller's.
+  const callers = callersTimeout.get(connection) ?? before;
+  const isOutermost = !callersTimeout.has(connection);
   const setTimeoutTo = (value: string): Promise<unknown> =>
     connection.query(`SELECT set_config('lock_timeout', $1, true)`, [value]);
   await connection.query(`SAVEPOINT ${savepoint}`);
+  if (isOutermost) callersTimeout.set(connection, callers);
   try {
     await setTimeoutTo(`${lockTimeoutMs}ms`);
     const result = await work({
@@ -61,12 +67,14 @@ async function guarded<T>(
         await setTimeoutTo(`${lockTimeoutMs}ms`);
       },
     });
-    await setTimeoutTo(callers);
+    await setTimeoutTo(before);
     await connection.query(`RELEASE SAVEPOINT ${savepoint}`);
     return result;
   } catch (error) {
     await undo(connection, savepoint);
     throw error;
+  } finally {
+    if (isOutermost) callersTimeout.delete(connection);
   }
 }
 

@@ -63,9 +63,11 @@ export async function cancelWithin(
   await noteOperator(connection, 'cancel', { executionId, execution }, options);
   await requestCancel(connection, executionId, errorJson(error));
   if (state === 'failing') return { state };
+  // Counted first: the end of a child may wake a step in between, and that one is to be ended with the others.
+  const running = await countRunningSteps(connection, executionId);
   await endOpenSteps(connection, executionId, 'canceled');
   await handOn(connection, writes, executionId, { which: 'waiting', locked });
-  if ((await countRunningSteps(connection, executionId)) > 0) return { state: 'canceling' };
+  if (running > 0) return { state: 'canceling' };
   const step = { executionId, position: null, resourceType, resourceId };
   await endCanceled({ connection, writes, step, resources, hasRules }, error);
   await handOn(connection, writes, executionId, { which: 'all', locked });

@@ -271,8 +271,7 @@ class Completion {
     resources: readonly OwnedResource[],
   ): Promise<FinishAnswer> {
     const { executionId } = this.#step;
-    await endOpenSteps(this.#connection, executionId, 'skipped');
-    if ((await countRunningSteps(this.#connection, executionId)) > 0) {
+    if ((await this.#endOthers('skipped')) > 0) {
       await markFailing(this.#connection, executionId, errorJson(error));
       return { kind: 'finished', outcome, ready: await this.#handOn('waiting'), ending: true };
     }
@@ -289,12 +288,22 @@ class Completion {
     error: StoredError,
     resources: readonly OwnedResource[],
   ): Promise<FinishAnswer> {
-    await endOpenSteps(this.#connection, this.#step.executionId, 'canceled');
-    if ((await countRunningSteps(this.#connection, this.#step.executionId)) > 0) {
+    if ((await this.#endOthers('canceled')) > 0) {
       return { kind: 'finished', outcome, ready: [], ending: true };
     }
     await endCanceled(this.#ending(resources), error);
     return { kind: 'finished', outcome, ready: await this.#handOn('all'), executionEnded: 'canceled' };
+  }
+
+  /**
+   * Ends what has not started, and answers how many steps still run. They are counted first: the end of a child, which
+   * locks another execution, may wake a step in between, and that one has to be ended with the others.
+   */
+  async #endOthers(as: 'skipped' | 'canceled'): Promise<number> {
+    const { executionId } = this.#step;
+    const running = await countRunningSteps(this.#connection, executionId);
+    await endOpenSteps(this.#connection, executionId, as);
+    return running;
   }
 
   async #handOn(which: readonly number[] | 'waiting' | 'all'): Promise<readonly ReadyStep[]> {

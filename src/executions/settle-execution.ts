@@ -25,8 +25,10 @@ export async function settleExecution(pool: LedgerPool, writes: ResourceWrites, 
     await writes.lock(connection, inLockOrder([...resources, ...holds]));
     const left = execution.state === 'failing' ? 'skipped' : 'canceled';
     await endChildSteps(connection, executionId, left);
+    // Counted first: the end of a child may wake a step in between, and that one is to be ended with the others.
+    const running = await countRunningSteps(connection, executionId);
     await endOpenSteps(connection, executionId, left);
-    if ((await countRunningSteps(connection, executionId)) > 0) return false;
+    if (running > 0) return false;
     const { resourceType, resourceId, hasRules } = execution;
     const step = { executionId, position: null, resourceType, resourceId };
     const error = execution.error as unknown as StoredError;

@@ -38,6 +38,8 @@ const memoryLookMs = 100;
 /** One thread or process, and the step that it runs. It is used for one step after another, never for two at once. */
 export class IsolatedSide {
   readonly #transport: Transport;
+  /** Until it has begun to start it has no better one. */
+  #name = 'isolated side';
   readonly #memoryLimit: number;
   readonly #hello = Promise.withResolvers<AppAbout>();
   readonly #gone = Promise.withResolvers<string>();
@@ -58,6 +60,7 @@ export class IsolatedSide {
       },
       ended: (how) => this.#end(how),
     });
+    this.#name = this.#transport.name;
   }
 
   get kind(): IsolationKind {
@@ -65,7 +68,7 @@ export class IsolatedSide {
   }
 
   get name(): string {
-    return this.#transport.name;
+    return this.#name;
   }
 
   /** How many steps it has begun. */
@@ -105,11 +108,18 @@ export class IsolatedSide {
     const run: OpenRun = { ...host, id: this.#runs, answer: Promise.withResolvers() };
     this.#run = run;
     const abort = (): void => this.#abort(run);
+    let isLooking = false;
     const look = (): void => {
-      this.#transport.memory().then(
-        (used) => this.#checkMemory(run, used),
-        () => undefined,
-      );
+      // A thread in native code does not answer.
+      if (isLooking) return;
+      isLooking = true;
+      this.#transport
+        .memory()
+        .then(
+          (used) => this.#checkMemory(run, used),
+          () => undefined,
+        )
+        .finally(() => (isLooking = false));
     };
     const watch = setInterval(look, memoryLookMs);
     watch.unref();
@@ -151,7 +161,7 @@ export class IsolatedSide {
     if (run === undefined || run.id !== message.run) return undefined;
     switch (message.t) {
       case 'log':
-        return run.logger[message.level](message.fields, message.message);
+        return logSafely(run.logger, message);
       case 'end':
         this.#memoryUsed = message.memory;
         return run.answer.resolve(message.answer);
@@ -159,7 +169,8 @@ export class IsolatedSide {
         this.#memoryUsed = message.memory;
         return run.answer.reject(message.isAbort ? run.signal.reason : restoredError(message.error));
       case 'call':
-        return this.#answer(run, message);
+        // What a killed step still asks for is asked for nobody.
+        return this.#killedFor === undefined ? this.#answer(run, message) : undefined;
     }
   }
 
@@ -177,14 +188,26 @@ export class IsolatedSide {
 
   #crash(): IsolatedCrash {
     const why = this.#outgrown ? this.#killedFor : this.#ended;
-    return new IsolatedCrash(`the ${this.name} has ended: ${why}`, this.#outgrown ? 'memory' : 'exit');
+    return new IsolatedCrash(`the ${this.#name} has ended: ${why}`, this.#outgrown ? 'memory' : 'exit');
   }
 
   #end(how: string): void {
     this.#ended = how;
-    const message = `the ${this.name} has ended before it was ready: ${this.#killedFor ?? how}`;
+    const message = `the ${this.#name} has ended before it was ready: ${this.#killedFor ?? how}`;
     this.#hello.reject(new ReeveError('ISOLATION_UNAVAILABLE', message, { retryable: true }));
     this.#run?.answer.reject(this.#crash());
     this.#gone.resolve(how);
+  }
+}
+
+/** Its fields may be what a logger of the application's cannot write; that is no reason for the worker to end. */
+function logSafely(logger: Logger, { level, fields, message }: FromSide & { t: 'log' }): void {
+  try {
+    logger[level](fields, message);
+  } catch (error) {
+    logger.warn(
+      { event: 'isolation.log', err: storeError(error).message },
+      `a line of an isolated step was not logged: ${message}`,
+    );
   }
 }

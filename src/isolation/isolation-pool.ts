@@ -100,7 +100,7 @@ export class IsolationPool {
     isolatedEnds.inc({ kind: side.kind, cause: why });
     side.kill(why);
     this.#sayWhenStuck(side);
-    this.#replace(side.kind);
+    if (why !== 'shutdown') this.#replace(side.kind);
   }
 
   async close(): Promise<void> {
@@ -142,7 +142,7 @@ export class IsolationPool {
     if (app === undefined) throw unavailable(howToName);
     const launch: Launch = { entry, app, memoryLimit };
     const startedAt = performance.now();
-    const side = new IsolatedSide(starters[kind], launch);
+    const side = begin(starters[kind], launch);
     this.#all.add(side);
     side.onGone((how) => this.#gone(side, how));
     const timer = setTimeout(() => side.kill(`it did not start within ${startTimeoutMs} ms`), startTimeoutMs);
@@ -176,6 +176,15 @@ export class IsolationPool {
     }, endsWithinMs);
     late.unref();
     side.onGone(() => clearTimeout(late));
+  }
+}
+
+/** A machine without memory or descriptors for it may have them later; the code of the step has not run. */
+function begin(starter: StartTransport, launch: Launch): IsolatedSide {
+  try {
+    return new IsolatedSide(starter, launch);
+  } catch (error) {
+    throw unavailable(`a thread or process cannot be started: ${storeError(error).message}`, true);
   }
 }
 

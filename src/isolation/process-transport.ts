@@ -1,9 +1,8 @@
 import { fork } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { bytesPerMb, type StartTransport } from './transport.ts';
+import type { Readable } from 'node:stream';
+import type { StartTransport } from './transport.ts';
 
-/** Pages of Linux, in which /proc counts. */
-const pageBytes = 4_096;
 /** What the channel still holds is read after the end of the process, but not for ever: a grandchild may hold it. */
 const drainMs = 1_000;
 /** A process that is about to end by itself closes its channel first; one that has only closed it is of no use. */
@@ -47,7 +46,7 @@ export const startProcess: StartTransport = ({ entry, app, memoryLimit }, listen
       child.kill('SIGKILL');
     }
   };
-  kills.add(kill);
+  if (pid !== undefined) kills.add(kill);
   child.on('message', (value) => {
     if (!isOver) listener.message(value);
   });
@@ -64,13 +63,20 @@ export const startProcess: StartTransport = ({ entry, app, memoryLimit }, listen
     else end();
   });
   child.on('disconnect', () => {
-    if (how === undefined) setTimeout(kill, farewellMs).unref();
-    else end();
+    if (how !== undefined) return end();
+    const late = setTimeout(() => {
+      // Once it has ended its number may be somebody else's.
+      if (how === undefined) kill();
+    }, farewellMs);
+    late.unref();
   });
-  child.stdio[3]?.on('error', () => undefined);
+  // Where no descriptor is left for it there are no pipes at all.
+  const life = (child.stdio as typeof child.stdio | undefined)?.[3] as
+    (Readable & { unref?(): void }) | null | undefined;
+  life?.on('error', () => undefined);
+  life?.unref?.();
   child.unref();
   child.channel?.unref();
-  (child.stdio[3] as { unref?(): void } | null)?.unref?.();
   return {
     kind: 'process',
     name: `process ${pid ?? '?'}`,
@@ -81,8 +87,9 @@ export const startProcess: StartTransport = ({ entry, app, memoryLimit }, listen
     kill,
     async memory() {
       try {
-        const [, resident] = (await readFile(`/proc/${pid}/statm`, 'utf8')).split(' ');
-        return (Number(resident) * pageBytes) / bytesPerMb;
+        const status = await readFile(`/proc/${pid}/status`, 'utf8');
+        const kilobytes = /^VmRSS:\s+(?<kilobytes>\d+) kB/m.exec(status)?.groups?.['kilobytes'];
+        return kilobytes === undefined ? undefined : Number(kilobytes) / 1_024;
       } catch {
         return undefined;
       }

@@ -49,8 +49,9 @@ export class ActiveClaim {
     return this.#over.signal;
   }
 
-  /** The worker ends now, whatever the step does. */
+  /** The worker ends now, whatever the step does: it goes back, also where its soft limit was over. */
   end(): void {
+    if (this.#cause === undefined || this.#cause === 'soft-limit') this.#cause = 'shutdown';
     this.#over.abort();
   }
 

@@ -203,8 +203,8 @@ export class StepRunner {
     };
     const shared = loneFrom === this.#options.loneFrom ? () => this.#claimGroup.ask(params) : undefined;
     const first = await this.#untilAnswered(() => takeStep(pool, writes, params, shared));
-    // Alone in its own thread or process it is anyway, and nobody has to make room for it.
-    const isRoomMade = first.kind === 'alone' && isolation?.rules.isIsolated(first) === true;
+    // Alone in its own process it is anyway, and nobody has to make room for it. What a thread does can end the worker.
+    const isRoomMade = first.kind === 'alone' && isolation?.rules.kindOf(first) === 'process';
     const answer = isRoomMade
       ? await this.#untilAnswered(() => takeStep(pool, writes, { ...params, loneFrom: neverAlone }))
       : first;
