@@ -10,7 +10,7 @@ describe('the words of an operator', () => {
   it('revoke, retry and skip change an execution, and executions show tells who did what and why', async () => {
     await using fixture = await makeFixtureDatabase('postgres');
     const options = { environment: fixture.environment };
-    const worker = await fixture.reeve.startWorker();
+    const worker = await fixture.reeve.startWorker({ queues: ['tasks'] });
     const device = await fixture.saveDevice('ok');
     const { executionId } = await fixture.reeve.execute(breakDevice, device);
     await fixture.reeve.result(executionId);
@@ -44,7 +44,7 @@ describe('the words of an operator', () => {
   it('skip passes over a failed step with a reason', async () => {
     await using fixture = await makeFixtureDatabase('postgres');
     const options = { environment: fixture.environment };
-    await fixture.reeve.startWorker();
+    await fixture.reeve.startWorker({ queues: ['tasks'] });
     const { executionId } = await fixture.reeve.execute(breakDevice, await fixture.saveDevice('ok'));
     await fixture.reeve.result(executionId);
 

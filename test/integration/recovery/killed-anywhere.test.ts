@@ -89,6 +89,9 @@ describeOnBrokers('a worker that is killed while its operations stand in every l
     expect(states.map(({ state }) => state).toSorted()).toEqual(transient);
     first.kill('SIGKILL');
     await first.exited;
+    // A poll may have been running when they were counted, and have been over when its worker died.
+    const stranded = await bundle.query(`SELECT 1 FROM reeve.step WHERE state = 'running'`);
+    expect(stranded.length).toBeGreaterThanOrEqual(atWork - standings.length);
     await using second = new Child('worker', bundle.url, broker);
     await second.line();
     const killedAt = performance.now();
@@ -102,7 +105,7 @@ describeOnBrokers('a worker that is killed while its operations stand in every l
     const crashed = await bundle.query<{ n: number }>(
       `SELECT count(*)::integer AS n FROM reeve.attempt WHERE outcome = 'crashed'`,
     );
-    expect(crashed[0]?.n).toBeGreaterThanOrEqual(atWork);
+    expect(crashed[0]?.n).toBeGreaterThanOrEqual(stranded.length);
     const counted = await bundle.query(`SELECT 1 FROM reeve.step WHERE attempt > 1 AND task <> 'anywhere.failOnce'`);
     expect(counted).toEqual([]);
     const left = await bundle.query<{ state: string }>(`SELECT state FROM thing`);
