@@ -2,12 +2,12 @@
  * Where the time of a step goes: a worker under the chain load, sampled by V8's profiler, and the processor time of the
  * servers beside it. `npm run bench:profile [-- --chains 500 --broker redis --flame FILE]`.
  */
-import { readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { Session, type Profiler } from 'node:inspector/promises';
 import { parseArgs } from 'node:util';
 import { DataSource } from 'typeorm';
 import { createLogger, defineExecutor, defineReeve, defineTask } from '../src/index.ts';
+import { cpuUse, type CpuUse } from './cpu-use.ts';
 import { flameGraph, partsOf, stacksOf } from './flame.ts';
 import { startServers } from './servers.ts';
 
@@ -54,7 +54,7 @@ try {
   session.connect();
   await session.post('Profiler.enable');
   await session.post('Profiler.setSamplingInterval', { interval: 250 });
-  const before = { own: process.cpuUsage(), ...serverTimes() };
+  const before = cpuUse();
   const begun = performance.now();
   await session.post('Profiler.start');
   await run();
@@ -71,18 +71,11 @@ async function run(): Promise<void> {
   await Promise.all(started.map(({ executionId }) => reeve.result(executionId, { timeout: '10m' })));
 }
 
-interface Times {
-  readonly own: NodeJS.CpuUsage;
-  readonly postgres: number;
-  readonly redis: number;
-}
-
 /** Milliseconds for each step, processor time. */
-function report(profile: Profiler.Profile, wallMs: number, before: Times): void {
+function report(profile: Profiler.Profile, wallMs: number, before: CpuUse): void {
   const steps = chains * length;
-  const { user, system } = process.cpuUsage(before.own);
-  const after = serverTimes();
-  const own = (user + system) / 1_000;
+  const after = cpuUse();
+  const own = after.own - before.own;
   const parts = partsOf(stacksOf(profile));
   const sampled = [...parts.values()].reduce((sum, ms) => sum + ms, 0);
   process.stdout.write(`${steps} steps in ${wallMs.toFixed(0)} ms: ${((steps * 1_000) / wallMs).toFixed(0)} steps/s\n`);
@@ -93,21 +86,4 @@ function report(profile: Profiler.Profile, wallMs: number, before: Times): void 
   line('Redis', after.redis - before.redis);
   line('this process', own);
   for (const [part, ms] of [...parts].toSorted((a, b) => b[1] - a[1])) line(`  of it ${part}`, (ms / sampled) * own);
-}
-
-/** Processor time in milliseconds of the servers that this process has started; Linux only. */
-function serverTimes(): { postgres: number; redis: number } {
-  const times = { postgres: 0, redis: 0 };
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    try {
-      const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-      const fields = text.slice(text.lastIndexOf(') ') + 2).split(' ');
-      const ms = (Number(fields[11]) + Number(fields[12])) * 10;
-      if (text.includes('(postgres)')) times.postgres += ms;
-      if (text.includes('(redis-server)')) times.redis += ms;
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
-  return times;
 }

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import pg from 'pg';
+import { freePort } from '../src/embedded/free-port.ts';
 import { startEmbeddedPostgres } from '../src/index.ts';
 import type { Servers } from './contestant.ts';
 
@@ -66,7 +66,7 @@ export async function startServers(): Promise<BenchServers> {
 }
 
 async function startRedis(folder: string) {
-  const port = await freePort();
+  const port = await freePort(0, () => undefined);
   const args = ['--port', String(port), '--save', '', '--appendonly', 'no', '--dir', folder];
   const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'ignore'] });
   const started = await Promise.race([ready(child.stdout), once(child, 'error').then(() => undefined)]);
@@ -90,13 +90,4 @@ async function ready(output: NodeJS.ReadableStream): Promise<string> {
   }
   output.resume();
   return version;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

@@ -10,6 +10,7 @@ import { storeError } from './core/stored-error.ts';
 import { surviveConnectionsLostBy } from './executions/ledger-pool.ts';
 import { PlanFunctions } from './executors/plan-functions.ts';
 import { TaskRegistry } from './executors/task-registry.ts';
+import { endGroup } from './isolation/end-group.ts';
 import { importApp } from './isolation/import-app.ts';
 import type { AppModule, FromSide, ToSide } from './isolation/messages.ts';
 import { StepServer } from './isolation/step-server.ts';
@@ -57,14 +58,6 @@ function processChannel(): Channel {
     onMessage: (listener) => process.on('message', listener),
     memory: () => process.memoryUsage.rss() / bytesPerMb,
   };
-}
-
-function endGroup(): void {
-  try {
-    process.kill(-process.pid, 'SIGKILL');
-  } catch {
-    process.kill(process.pid, 'SIGKILL');
-  }
 }
 
 async function serve({ app, send, onMessage, memory }: Channel): Promise<void> {

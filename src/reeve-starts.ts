@@ -70,9 +70,8 @@ export class Starts {
     const bare = await this.scheduler.bare(request);
     if (bare !== undefined && !bare.hasIdempotencyKey) {
       if (bare.uniqueKey !== '') return this.#background.start(bare);
-      const run = await bare.run();
-      // Scopes stand in line for their permits in the transaction that starts them.
-      if (!run.steps.some(({ effects }) => effects.acquire !== undefined)) return this.#tasks.start(run);
+      const run = await bare.runWithoutLine();
+      if (run !== undefined) return this.#tasks.start(run);
     }
     return this.#options.dataSource.transaction((manager) => this.in(manager, target, rest));
   }

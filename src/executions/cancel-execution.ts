@@ -4,11 +4,10 @@ import { errorJson, storeError, type StoredError } from '../core/stored-error.ts
 import type { Connection } from './connection.ts';
 import { endCanceled } from './end-execution.ts';
 import type { LedgerPool } from './ledger-pool.ts';
+import { endOpen } from './end-open.ts';
 import { lockForOperator, noteOperator, storedWord, type OperatorOptions } from './operator.ts';
 import { checkLines, handOn, lockLines } from './permits.ts';
 import { inLockOrder, type ResourceWrites } from './resource-writes.ts';
-import { endOpenSteps } from './sql/end-open-steps.ts';
-import { countRunningSteps } from './sql/count-running-steps.ts';
 import { listExecutionResources } from './sql/list-execution-resources.ts';
 import { requestCancel } from './sql/request-cancel.ts';
 import { isEnded, type ExecutionState } from './states.ts';
@@ -63,9 +62,7 @@ export async function cancelWithin(
   await noteOperator(connection, 'cancel', { executionId, execution }, options);
   await requestCancel(connection, executionId, errorJson(error));
   if (state === 'failing') return { state };
-  // Counted first: the end of a child may wake a step in between, and that one is to be ended with the others.
-  const running = await countRunningSteps(connection, executionId);
-  await endOpenSteps(connection, executionId, 'canceled');
+  const running = await endOpen(connection, executionId, 'canceled');
   await handOn(connection, writes, executionId, { which: 'waiting', locked });
   if (running > 0) return { state: 'canceling' };
   const step = { executionId, position: null, resourceType, resourceId };

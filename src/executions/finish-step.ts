@@ -3,6 +3,7 @@ import { errorJson, storeError, type StoredError } from '../core/stored-error.ts
 import type { ClaimedStep } from './claimed-step.ts';
 import type { Connection } from './connection.ts';
 import { endCanceled, endFailed, endSucceeded, type Ending } from './end-execution.ts';
+import { endOpen } from './end-open.ts';
 import type { LedgerPool } from './ledger-pool.ts';
 import { lostResource } from './lost-resource.ts';
 import { mainResource } from './main-resource.ts';
@@ -20,9 +21,7 @@ import { listExecutionResources } from './sql/list-execution-resources.ts';
 import { lockExecution } from './sql/lock-execution.ts';
 import { recordAttempt } from './sql/record-attempt.ts';
 import { findNextPosition } from './sql/find-expansion.ts';
-import { countRunningSteps } from './sql/count-running-steps.ts';
 import { skipSteps } from './sql/skip-steps.ts';
-import { endOpenSteps } from './sql/end-open-steps.ts';
 import { markFailing } from './sql/mark-failing.ts';
 
 export type FinishAnswer =
@@ -271,7 +270,7 @@ class Completion {
     resources: readonly OwnedResource[],
   ): Promise<FinishAnswer> {
     const { executionId } = this.#step;
-    if ((await this.#endOthers('skipped')) > 0) {
+    if ((await endOpen(this.#connection, executionId, 'skipped')) > 0) {
       await markFailing(this.#connection, executionId, errorJson(error));
       return { kind: 'finished', outcome, ready: await this.#handOn('waiting'), ending: true };
     }
@@ -288,22 +287,11 @@ class Completion {
     error: StoredError,
     resources: readonly OwnedResource[],
   ): Promise<FinishAnswer> {
-    if ((await this.#endOthers('canceled')) > 0) {
+    if ((await endOpen(this.#connection, this.#step.executionId, 'canceled')) > 0) {
       return { kind: 'finished', outcome, ready: [], ending: true };
     }
     await endCanceled(this.#ending(resources), error);
     return { kind: 'finished', outcome, ready: await this.#handOn('all'), executionEnded: 'canceled' };
-  }
-
-  /**
-   * Ends what has not started, and answers how many steps still run. They are counted first: the end of a child, which
-   * locks another execution, may wake a step in between, and that one has to be ended with the others.
-   */
-  async #endOthers(as: 'skipped' | 'canceled'): Promise<number> {
-    const { executionId } = this.#step;
-    const running = await countRunningSteps(this.#connection, executionId);
-    await endOpenSteps(this.#connection, executionId, as);
-    return running;
   }
 
   async #handOn(which: readonly number[] | 'waiting' | 'all'): Promise<readonly ReadyStep[]> {

@@ -2,10 +2,9 @@ import type { StoredError } from '../core/stored-error.ts';
 import { endCanceled, endFailed } from './end-execution.ts';
 import type { LedgerPool } from './ledger-pool.ts';
 import { checkLines, handOn, lockLines } from './permits.ts';
+import { endOpen } from './end-open.ts';
 import { inLockOrder, type ResourceWrites } from './resource-writes.ts';
-import { countRunningSteps } from './sql/count-running-steps.ts';
 import { endChildSteps } from './sql/end-child-steps.ts';
-import { endOpenSteps } from './sql/end-open-steps.ts';
 import { listExecutionResources } from './sql/list-execution-resources.ts';
 import { lockExecution } from './sql/lock-execution.ts';
 
@@ -25,10 +24,7 @@ export async function settleExecution(pool: LedgerPool, writes: ResourceWrites, 
     await writes.lock(connection, inLockOrder([...resources, ...holds]));
     const left = execution.state === 'failing' ? 'skipped' : 'canceled';
     await endChildSteps(connection, executionId, left);
-    // Counted first: the end of a child may wake a step in between, and that one is to be ended with the others.
-    const running = await countRunningSteps(connection, executionId);
-    await endOpenSteps(connection, executionId, left);
-    if (running > 0) return false;
+    if ((await endOpen(connection, executionId, left)) > 0) return false;
     const { resourceType, resourceId, hasRules } = execution;
     const step = { executionId, position: null, resourceType, resourceId };
     const error = execution.error as unknown as StoredError;

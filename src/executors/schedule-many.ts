@@ -49,8 +49,7 @@ export async function scheduleMany(
 async function bareRun(scheduler: ExecutionScheduler, request: ExecuteRequest): Promise<BareExecution | undefined> {
   const bare = await scheduler.bare(request);
   if (bare === undefined || bare.hasIdempotencyKey || bare.uniqueKey !== '') return undefined;
-  const run = await bare.run();
-  return run.steps.some(({ effects }) => effects.acquire !== undefined) ? undefined : run;
+  return bare.runWithoutLine();
 }
 
 class Bulk {
