@@ -17,8 +17,8 @@ const advisoryLock = [0x72656576, 0x6d696772] as const;
 export async function migrateLedger(config: PoolConfig, schema: string): Promise<string[]> {
   const name = checkedSchema(schema);
   const guard = new Client(config);
-  await guard.connect();
   guard.on('error', () => undefined);
+  await guard.connect();
   try {
     await guard.query('BEGIN');
     await guard.query('SELECT pg_advisory_xact_lock($1, $2)', [...advisoryLock]);

@@ -1,19 +1,12 @@
-import {
-  createPostgresBackend,
-  Queue,
-  runMigrations,
-  Worker,
-  type PostgresPoolConfig,
-  type Processor,
-  type WorkerOptions,
-} from 'bullmq';
+import { Queue, runMigrations, Worker, type PostgresPoolConfig, type Processor, type WorkerOptions } from 'bullmq';
 import { Redis } from 'ioredis';
-import { Client, Pool, type ClientConfig, type PoolConfig } from 'pg';
+import { Pool, type PoolConfig } from 'pg';
 import { answerTimeoutMs } from '../executions/ledger-pool.ts';
 import { atMost } from '../core/at-most.ts';
 import { storeError } from '../core/stored-error.ts';
 import type { Logger } from '../core/logging.ts';
 import { JobWorker } from './job-worker.ts';
+import { SteadyClient, steadyPostgresBackend } from './steady-postgres.ts';
 
 export interface BrokerOptions {
   /** Absent: BullMQ keeps its jobs in PostgreSQL. */
@@ -141,7 +134,7 @@ export class Broker {
             name,
             processor,
             { ...settings, connection: this.#postgres(workerPoolSize) },
-            createPostgresBackend,
+            steadyPostgresBackend,
           )
         : new Worker(name, processor, { ...settings, prefix: this.#prefix(), connection: this.#workerConnection() });
     worker.on('error', (error: Error) => this.#connectionFailed(name, error));
@@ -152,7 +145,7 @@ export class Broker {
     const defaultJobOptions = { attempts: 1, removeOnComplete: true, removeOnFail: true };
     if (this.#options.redisUrl === undefined) {
       const connection = this.#postgres(queuePoolSize);
-      const queue = new Queue(name, { connection, defaultJobOptions }, createPostgresBackend);
+      const queue = new Queue(name, { connection, defaultJobOptions }, steadyPostgresBackend);
       queue.on('error', (error: Error) => this.#connectionFailed(name, error));
       return queue;
     }
@@ -199,20 +192,10 @@ export class Broker {
   }
 }
 
-/**
- * A connection of BullMQ's pool that may be lost at any time: BullMQ 6.7 listens to no errors of it between two
- * statements of its start, nor pg-pool while it is lent out, and the process would end.
- */
-class SteadyClient extends Client {
-  constructor(config?: ClientConfig) {
-    super(config);
-    this.on('error', () => undefined);
-  }
-}
-
 /** Brings BullMQ's own tables up to date, where PostgreSQL is the broker. Safe to run at any time, by many at once. */
 export async function migrateBroker(postgres: PoolConfig, brokerSchema: string): Promise<void> {
-  const pool = new Pool({ ...postgres, max: 1 });
+  const pool = new Pool({ ...postgres, max: 1, Client: SteadyClient });
+  pool.on('error', () => undefined);
   try {
     const client = await pool.connect();
     try {

@@ -1,6 +1,16 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
+/** ReadyForQuery, and an ErrorResponse, as PostgreSQL's protocol 3 writes them. */
+const welcome = Buffer.from('Z\0\0\0\u0005I', 'latin1');
+const dismissal = message('E', 'SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0');
+
+function message(type: string, body: string): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(body.length + 4);
+  return Buffer.concat([Buffer.from(type), length, Buffer.from(body, 'latin1')]);
+}
+
 interface Pair {
   readonly near: Socket;
   readonly far: Socket;
@@ -15,6 +25,7 @@ export class TcpProxy implements AsyncDisposable {
   readonly #pairs = new Set<Pair>();
   #latencyMs = 0;
   #isSilent = false;
+  #isDismissed: (greeting: string) => boolean = () => false;
 
   private constructor(server: Server, farPort: number) {
     this.#server = server;
@@ -33,6 +44,14 @@ export class TcpProxy implements AsyncDisposable {
   /** Every piece of data comes so much later, in order. */
   set latencyMs(ms: number) {
     this.#latencyMs = ms;
+  }
+
+  /**
+   * For PostgreSQL: whom this picks by its first words is told in the same breath that it is connected and that an
+   * administrator has ended its connection.
+   */
+  dismiss(pick: (greeting: string) => boolean): void {
+    this.#isDismissed = pick;
   }
 
   /** Both ends are told at once that the connection is gone, whatever was said halfway. */
@@ -93,6 +112,20 @@ export class TcpProxy implements AsyncDisposable {
       });
     }
     if (this.#isSilent) this.#hush(pair);
+    near.once('data', (greeting: Buffer) => {
+      if (this.#isDismissed(greeting.toString('latin1'))) this.#dismissAtWelcome(pair);
+    });
+  }
+
+  #dismissAtWelcome({ near, far }: Pair): void {
+    far.removeAllListeners('data');
+    far.on('data', (data: Buffer) => {
+      if (!data.subarray(-6).equals(welcome)) {
+        near.write(data);
+        return;
+      }
+      near.end(Buffer.concat([data, dismissal]), () => far.destroy());
+    });
   }
 
   #after(what: () => void): void {
