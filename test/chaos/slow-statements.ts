@@ -46,10 +46,13 @@ export const lateAnswers: readonly LateAnswer[] = [
   },
 ];
 
+/** What is held back on a connection: what is asked after it is sent after it, as the driver would do it. */
+const heldBack = new WeakMap<object, Promise<unknown>>();
+
 /**
  * Lets statements come late now and then, so that transactions meet in more ways than they would on one quiet machine.
- * Only those whose answer is awaited one by one, as in transactions: others keep their order. BullMQ's own connections
- * are left alone: it listens to no errors of a connection between two statements of its start (6.7.0).
+ * A connection keeps its order. BullMQ's own connections are left alone: it listens to no errors of a connection between
+ * two statements of its start (6.7.0).
  */
 export function slowStatements(share: number, longestMs: number): void {
   const prototype = pg.Client.prototype as unknown as { query: Query };
@@ -62,15 +65,23 @@ export function slowStatements(share: number, longestMs: number): void {
     const late = lateAnswers.find(({ statement }) => statement.test(text));
     const callback = args.at(-1);
     if (typeof callback === 'function') {
-      return query.apply(
-        this,
-        late === undefined ? args : [...args.slice(0, -1), lateCall(late, callback as Callback)],
-      );
+      const call = late === undefined ? args : [...args.slice(0, -1), lateCall(late, callback as Callback)];
+      return inOrder(this, undefined, () => query.apply(this, call));
     }
-    const asked = Math.random() < share ? pause(Math.random() * longestMs) : undefined;
-    const answer = asked === undefined ? query.apply(this, args) : asked.then(() => query.apply(this, args));
+    const pauseMs = Math.random() < share ? Math.random() * longestMs : undefined;
+    const answer = inOrder(this, pauseMs, () => query.apply(this, args));
     return late === undefined ? answer : comesLate(late, answer as Promise<Answer>);
   };
+}
+
+function inOrder<T>(client: object, pauseMs: number | undefined, send: () => T): T | Promise<T> {
+  const before = heldBack.get(client);
+  if (before === undefined && pauseMs === undefined) return send();
+  const turn = Promise.all([before, pauseMs === undefined ? undefined : pause(pauseMs)]).then(() => {
+    if (heldBack.get(client) === turn) heldBack.delete(client);
+  });
+  heldBack.set(client, turn);
+  return turn.then(send);
 }
 
 /** Of a text or of what is asked as a prepared statement; undefined for what takes care of its own answers. */

@@ -3,6 +3,7 @@ import type { DataSource } from 'typeorm';
 import type { Reeve } from '../../src/index.ts';
 import { limitOf } from './chaos-app.ts';
 import type { OutsideLedger } from './outside-ledger.ts';
+import { storyOf } from './story.ts';
 import { verbVerdicts } from './verb-load.ts';
 
 /** Watches the ledger from inside the database, in the same transaction as what it watches. */
@@ -98,11 +99,12 @@ export function watchAlways(
   const look = async (): Promise<void> => {
     for (const [what, sql] of Object.entries(alwaysVerdicts)) {
       const rows = await dataSource.query<object[]>(`${sql} LIMIT ${shownRows}`).catch(() => []);
-      if (rows.length > 0) broken.push({ what, rows });
+      if (rows.length > 0) broken.push({ what, rows: [...rows, ...(await storyOf(dataSource, rows))] });
     }
     const violations = await reeve.checkInvariants().catch(() => []);
     for (const [what, rows] of Map.groupBy(violations, (violation) => `${violation.invariant}: ${violation.what}`)) {
-      broken.push({ what, rows: rows.slice(0, shownRows).map(({ row }) => row) });
+      const shown = rows.slice(0, shownRows).map(({ row }) => row);
+      broken.push({ what, rows: [...shown, ...(await storyOf(dataSource, shown))] });
     }
   };
   const watching = (async () => {

@@ -16,8 +16,8 @@ export interface LockedExecution {
 }
 
 /**
- * Locks the execution row: `share` for what only moves a chain on, `update` for what may end it. By primary key;
- * undefined when there is none.
+ * Locks the execution row: `share` for what only moves a chain on, `update` for what may end it, which leaves the end of
+ * a child free to check its foreign key. By primary key; undefined when there is none.
  */
 export async function lockExecution(
   connection: Connection,
@@ -28,7 +28,7 @@ export async function lockExecution(
     `SELECT state, error, executor, resource_type AS "resourceType", resource_id AS "resourceId",
        unique_key AS "uniqueKey", exclusive, priority,
        EXISTS (SELECT 1 FROM ${connection.schema}.execution_rule AS r WHERE r.execution_id = $1) AS "hasRules"
-     FROM ${connection.schema}.execution WHERE id = $1 FOR ${mode === 'share' ? 'SHARE' : 'UPDATE'}`,
+     FROM ${connection.schema}.execution WHERE id = $1 FOR ${mode === 'share' ? 'SHARE' : 'NO KEY UPDATE'}`,
     [executionId],
   );
   return rows[0];
