@@ -3,6 +3,7 @@ import { Targets } from './beat/targets.ts';
 import type { Logger } from './core/logging.ts';
 import { heartbeatConfigOf, LedgerPool, poolConfigOf, surviveConnectionsLostBy } from './executions/ledger-pool.ts';
 import { OutcomeLooks } from './executions/outcome-looks.ts';
+import { SharedLook } from './executions/shared-look.ts';
 import { admitWaiting } from './executions/permits.ts';
 import type { ExecutionScheduler } from './executors/execution-scheduler.ts';
 import { TaskRegistry } from './executors/task-registry.ts';
@@ -27,6 +28,7 @@ export interface Engine {
   readonly pool: LedgerPool;
   readonly heartbeatPool: LedgerPool;
   readonly looks: OutcomeLooks;
+  readonly look: SharedLook;
   readonly broker: Broker;
   readonly relay: Relay;
   readonly tasks: TaskRegistry;
@@ -88,8 +90,10 @@ export function assembleEngine(
   const admit = async (): Promise<void> => {
     after = (await admitWaiting(pool, writes, after)).next;
   };
+  const look = new SharedLook(pool);
   const relay = new Relay({
     connection: pool,
+    look,
     broker,
     engineId: id,
     logger,
@@ -124,7 +128,7 @@ export function assembleEngine(
   const targets = new Targets(options.tasks, options.executors, options.schedules);
   const firing = dataSourceFiring({ scheduler, targets, writes, control }, nudges, options);
   const looks = new OutcomeLooks(pool);
-  const parts = { ...open, looks, relay, writes, scheduler, starts };
+  const parts = { ...open, look, looks, relay, writes, scheduler, starts };
   const recovery = new Recovery({ ...parts, control, logger, options });
   const verbs = makeVerbs({ pool, scheduler, targets, firing, options, logger, nudge: published }, handlers);
   return { id, ...parts, control, targets, firing, recovery, verbs };

@@ -1,6 +1,7 @@
 import type { Logger } from './core/logging.ts';
 import type { LedgerPool } from './executions/ledger-pool.ts';
 import type { RememberedRequest } from './executors/background-request.ts';
+import type { SharedLook } from './executions/shared-look.ts';
 import type { ResourceWrites } from './executions/resource-writes.ts';
 import { Deadlines } from './recovery/deadlines.ts';
 import { RetentionLoop } from './recovery/retention.ts';
@@ -14,6 +15,7 @@ import type { Starts } from './reeve-starts.ts';
 
 interface RecoveryOptions {
   readonly pool: LedgerPool;
+  readonly look: SharedLook;
   readonly writes: ResourceWrites;
   readonly resources: ResourceRegistry;
   readonly control: Control;
@@ -32,10 +34,11 @@ export class Recovery {
   readonly #remembered: RememberedRuns;
   readonly #loops: readonly { start(): void; stop(): Promise<void> }[];
 
-  constructor({ pool, writes, resources, control, logger, options, starts }: RecoveryOptions) {
+  constructor({ pool, look, writes, resources, control, logger, options, starts }: RecoveryOptions) {
     const tasks = new Map(options.tasks.map((task) => [task.name, task]));
     this.#remembered = new RememberedRuns({
       connection: pool,
+      look,
       logger,
       intervalMs: options.timing.dueMs,
       tasks: options.tasks.filter(({ key }) => key !== undefined).map(({ name }) => name),
@@ -49,6 +52,7 @@ export class Recovery {
       this.#remembered,
       new Deadlines({
         pool,
+        look,
         writes,
         logger,
         intervalMs: options.timing.dueMs,

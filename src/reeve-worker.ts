@@ -3,6 +3,7 @@ import { problemsError } from './core/errors.ts';
 import type { Logger } from './core/logging.ts';
 import { didYouMean } from './core/nearest-name.ts';
 import type { FinishAnswer } from './executions/finish-step.ts';
+import type { SharedLook } from './executions/shared-look.ts';
 import type { ExecutionScheduler } from './executors/execution-scheduler.ts';
 import { Reconciler } from './queues/reconciler.ts';
 import type { Relay } from './queues/relay.ts';
@@ -55,6 +56,7 @@ export interface WorkerServiceOptions extends Omit<
   | 'isolation'
 > {
   readonly relay: Relay;
+  readonly look: SharedLook;
   readonly scheduler: ExecutionScheduler;
   readonly starts: Starts;
   readonly options: ResolvedOptions;
@@ -80,10 +82,10 @@ export class WorkerService {
 
   constructor(options: WorkerServiceOptions) {
     this.#options = options;
-    const { pool, writes, broker, logger } = options;
+    const { pool, look, writes, broker, logger } = options;
     const { timing, queues } = options.options;
     const nudge = (): void => options.relay.nudge();
-    this.#due = dueLoop({ pool, logger, intervalMs: timing.dueMs, nudge });
+    this.#due = dueLoop({ pool, look, logger, intervalMs: timing.dueMs, nudge });
     this.#reaper = new Reaper({
       pool,
       writes,
@@ -95,6 +97,7 @@ export class WorkerService {
     });
     this.#endings = endingLoop({
       pool,
+      look,
       writes,
       logger,
       intervalMs: timing.reaperMs,

@@ -6,8 +6,8 @@ export interface LoopOptions {
   readonly logger: Logger;
   /** The longest pause between two rounds. */
   readonly intervalMs: number;
-  /** One round. It may answer with the milliseconds after which the next one is due; `0` asks for it at once. */
-  readonly round: (signal: AbortSignal) => Promise<number | undefined>;
+  /** One round; `isWoken` where somebody has asked for it. It may answer with the milliseconds after which the next one is due; `0` asks for it at once. */
+  readonly round: (signal: AbortSignal, isWoken: boolean) => Promise<number | undefined>;
   /** Called after a failed round; by then the failure is logged, once per outage. */
   readonly onFailure?: () => void;
 }
@@ -71,6 +71,11 @@ export class Loop {
     this.#endPause?.();
   }
 
+  /** Cuts a pause short as if it were over; nobody has asked for a round. */
+  lookAlong(): void {
+    this.#endPause?.();
+  }
+
   async stop(): Promise<void> {
     this.#stop.abort();
     this.#endPause?.();
@@ -80,8 +85,9 @@ export class Loop {
   async #run(): Promise<void> {
     let failures = 0;
     while (!this.#stop.signal.aborted) {
+      const isWoken = this.#woken;
       this.#woken = false;
-      const pauseMs = await this.#round(failures);
+      const pauseMs = await this.#round(failures, isWoken);
       this.#isFailing = pauseMs === undefined;
       if (!this.#isFailing) this.#succeededAt = performance.now();
       failures = pauseMs === undefined ? failures + 1 : 0;
@@ -91,10 +97,10 @@ export class Loop {
     }
   }
 
-  async #round(failuresBefore: number): Promise<number | undefined> {
+  async #round(failuresBefore: number, isWoken: boolean): Promise<number | undefined> {
     const { name, logger, intervalMs, round, onFailure } = this.#options;
     try {
-      const dueMs = await round(this.#stop.signal);
+      const dueMs = await round(this.#stop.signal, isWoken);
       if (failuresBefore > 0) logger.info({ event: 'loop.recovered', loop: name }, `${name} works again`);
       return Math.max(0, Math.min(dueMs ?? intervalMs, intervalMs));
     } catch (error) {

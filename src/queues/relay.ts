@@ -1,6 +1,7 @@
 import { Loop } from '../core/loop.ts';
 import type { Logger } from '../core/logging.ts';
 import type { Connection } from '../executions/connection.ts';
+import { idleMinAgeMs, type SharedLook } from '../executions/shared-look.ts';
 import { listUnpublishedSteps, type UnpublishedStep } from '../executions/sql/list-unpublished-steps.ts';
 import { markPublished } from '../executions/sql/mark-published.ts';
 import type { Broker } from './broker.ts';
@@ -8,6 +9,7 @@ import { jobId, stepJob } from './job.ts';
 
 export interface RelayOptions {
   readonly connection: Connection;
+  readonly look: SharedLook;
   readonly broker: Broker;
   readonly engineId: string;
   readonly logger: Logger;
@@ -22,8 +24,6 @@ export interface RelayOptions {
 const batchSize = 1_000;
 const markAfterMs = 250;
 const markAtSteps = 500;
-/** In a round that nobody asked for, younger steps are left to whoever made them ready. */
-const idleMinAgeMs = 200;
 
 /**
  * Moves committed, ready steps to their queues.
@@ -54,6 +54,7 @@ export class Relay {
       intervalMs: options.intervalMs,
       round: () => this.#round(),
     });
+    options.look.join(this.#loop);
   }
 
   start(): void {
@@ -88,18 +89,22 @@ export class Relay {
   }
 
   async #round(): Promise<number | undefined> {
-    const minAgeMs = this.#nudged ? 0 : idleMinAgeMs;
+    const { look, connection, admit } = this.#options;
+    const isNudged = this.#nudged;
     this.#nudged = false;
+    const found = isNudged ? { isWaiting: true, isUnpublished: true } : await look.take(this.#loop);
+    if (!found.isWaiting && !found.isUnpublished) return undefined;
     // A line that cannot be moved on keeps nothing else from being published.
-    const refused = await this.#options.admit().then(
+    const refused = await admit().then(
       () => undefined,
       (error: unknown) => (Error.isError(error) ? error : new Error(String(error))),
     );
-    const found = await listUnpublishedSteps(this.#options.connection, { limit: batchSize, minAgeMs });
-    const steps = found.filter((step) => this.#unmarked.get(jobId(step))?.epoch !== step.epoch);
+    const minAgeMs = isNudged ? 0 : idleMinAgeMs;
+    const unpublished = await listUnpublishedSteps(connection, { limit: batchSize, minAgeMs });
+    const steps = unpublished.filter((step) => this.#unmarked.get(jobId(step))?.epoch !== step.epoch);
     if (steps.length > 0) await this.#publish(steps);
     if (refused !== undefined) throw refused;
-    if (found.length >= batchSize) {
+    if (unpublished.length >= batchSize) {
       await this.#mark();
       return 0;
     }

@@ -2,11 +2,13 @@ import type { Logger } from '../core/logging.ts';
 import { Loop } from '../core/loop.ts';
 import { expireExecution } from '../executions/expire-execution.ts';
 import type { LedgerPool } from '../executions/ledger-pool.ts';
+import type { SharedLook } from '../executions/shared-look.ts';
 import type { ResourceWrites } from '../executions/resource-writes.ts';
 import { listOverdue } from '../executions/sql/list-overdue.ts';
 
 export interface DeadlinesOptions {
   readonly pool: LedgerPool;
+  readonly look: SharedLook;
   readonly writes: ResourceWrites;
   readonly logger: Logger;
   /** The longest pause; a deadline that another process sets for sooner is seen after it at the latest. */
@@ -26,6 +28,7 @@ export class Deadlines {
     this.#options = options;
     const { logger, intervalMs } = options;
     this.#loop = new Loop({ name: 'deadlines', logger, intervalMs, round: () => this.#round() });
+    options.look.join(this.#loop);
   }
 
   start(): void {
@@ -38,6 +41,9 @@ export class Deadlines {
 
   async #round(): Promise<number | undefined> {
     const { pool, writes, logger, onCanceled } = this.#options;
+    const { deadlineMs } = await this.#options.look.take(this.#loop);
+    if (deadlineMs === null) return undefined;
+    if (deadlineMs > 0) return deadlineMs + 1;
     const { ids, nextMs } = await listOverdue(pool, batchSize);
     for (const executionId of ids) {
       const answer = await expireExecution(pool, writes, executionId);

@@ -3,6 +3,7 @@ import type { Logger } from '../core/logging.ts';
 import { Loop } from '../core/loop.ts';
 import { storeError } from '../core/stored-error.ts';
 import type { Connection } from '../executions/connection.ts';
+import type { SharedLook } from '../executions/shared-look.ts';
 import { isConflictError } from '../executions/sql-state.ts';
 import type { Scheduled } from '../executions/schedule-execution.ts';
 import { forgetRun } from '../executions/sql/forget-run.ts';
@@ -11,6 +12,7 @@ import { listRememberedRuns, type RememberedRun } from '../executions/sql/list-r
 
 export interface RememberedRunsOptions {
   readonly connection: Connection;
+  readonly look: SharedLook;
   readonly logger: Logger;
   /** The longest pause; a run that ended in another process is seen after it at the latest. */
   readonly intervalMs: number;
@@ -33,7 +35,13 @@ export class RememberedRuns {
   constructor(options: RememberedRunsOptions) {
     this.#options = options;
     const { logger, intervalMs } = options;
-    this.#loop = new Loop({ name: 'remembered-runs', logger, intervalMs, round: () => this.#round() });
+    this.#loop = new Loop({
+      name: 'remembered-runs',
+      logger,
+      intervalMs,
+      round: (_signal, isWoken) => this.#round(isWoken),
+    });
+    options.look.join(this.#loop);
   }
 
   start(): void {
@@ -49,9 +57,9 @@ export class RememberedRuns {
     await this.#loop.stop();
   }
 
-  async #round(): Promise<number | undefined> {
-    const { connection, tasks } = this.#options;
-    if (tasks.length === 0) return undefined;
+  async #round(isWoken: boolean): Promise<number | undefined> {
+    const { connection, look, tasks } = this.#options;
+    if (tasks.length === 0 || (!isWoken && !(await look.take(this.#loop)).isRemembered)) return undefined;
     const runs = await listRememberedRuns(connection, tasks, batchSize);
     const started = await Promise.all(runs.map((run) => this.#start(run)));
     return runs.length === batchSize && started.includes(true) ? 0 : undefined;

@@ -2,11 +2,13 @@ import { Loop } from '../core/loop.ts';
 import type { Logger } from '../core/logging.ts';
 import type { LedgerPool } from '../executions/ledger-pool.ts';
 import type { ResourceWrites } from '../executions/resource-writes.ts';
+import type { SharedLook } from '../executions/shared-look.ts';
 import { settleExecution } from '../executions/settle-execution.ts';
 import { listEnded, listOrphans } from '../executions/sql/list-ending.ts';
 
 export interface EndingLoopOptions {
   readonly pool: LedgerPool;
+  readonly look: SharedLook;
   readonly writes: ResourceWrites;
   readonly logger: Logger;
   readonly intervalMs: number;
@@ -21,12 +23,13 @@ const batchSize = 100;
  * Brings executions that fail or are canceled to their end: cancels their children, and ends them after the last child.
  * Woken where this process has seen such an end; what a crashed process has left is found by the interval.
  */
-export function endingLoop({ pool, writes, logger, intervalMs, cancel, onEnded }: EndingLoopOptions): Loop {
-  return new Loop({
+export function endingLoop({ pool, look, writes, logger, intervalMs, cancel, onEnded }: EndingLoopOptions): Loop {
+  const loop = new Loop({
     name: 'ending',
     logger,
     intervalMs,
-    round: async () => {
+    round: async (_signal, isWoken) => {
+      if (!isWoken && !(await look.take(loop)).isEnding) return undefined;
       const orphans = await listOrphans(pool, batchSize);
       await each(orphans, cancel);
       const ended = await listEnded(pool, batchSize);
@@ -36,6 +39,8 @@ export function endingLoop({ pool, writes, logger, intervalMs, cancel, onEnded }
       return orphans.length + ended.length > 0 ? 0 : undefined;
     },
   });
+  look.join(loop);
+  return loop;
 }
 
 /** One that cannot be ended keeps no other from its end; the first failure is thrown when all have had their turn. */

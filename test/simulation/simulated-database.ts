@@ -64,7 +64,12 @@ export class SimulatedDatabase implements AsyncDisposable {
     );
     // Vacuum and analyze come at times of their own, and change plans, and so the order of rows.
     for (const { name } of names) await dataSource.query(`ALTER TABLE ${name} SET (autovacuum_enabled = false)`);
-    const pool = new LedgerPool({ ...config, max: 8, query_timeout: 0 }, 'reeve', createLogger('silent'));
+    // A new connection has no plans yet; none is given up because the machine was slow.
+    const pool = new LedgerPool(
+      { ...config, max: 8, query_timeout: 0, idleTimeoutMillis: 0 },
+      'reeve',
+      createLogger('silent'),
+    );
     const engineId = await prepareLedger(pool, queues);
     return new SimulatedDatabase({
       dataSource,

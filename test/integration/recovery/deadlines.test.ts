@@ -46,7 +46,7 @@ describeOnBrokers('an execution with a deadline', (broker) => {
     const background = defineBackgroundTask({ name: 'background', key: () => 'one', run: () => null });
     await using bundle = await makeBundle(broker, { tasks: [slow, background] });
     await bundle.reeve.startWorker({ queues: ['tasks'] });
-    const { executionId } = await bundle.reeve.execute(slow, undefined, { deadline: '600ms' });
+    const { executionId } = await bundle.reeve.execute(slow, undefined, { deadline: '4s' });
     expect(await ended(bundle, executionId)).toMatchObject({ state: 'canceled', error: { code: 'DEADLINE_EXCEEDED' } });
     const [step] = (await bundle.reeve.execution(executionId)).steps;
     expect(step).toMatchObject({ state: 'succeeded', result: 'told' });
