@@ -22,7 +22,7 @@ const reeve = defineReeve({
 await reeve.ready();
 // A process that has just started spends its first calls on compiling, and its connections on planning; what is measured
 // is one that is at work.
-for (let round = 0; round < 20; round += 1) {
+for (let round = 0; round < 150; round += 1) {
   await Promise.all(Array.from({ length: 100 }, () => reeve.execute(warm, { round })));
 }
 process.stdout.write('ready\n');

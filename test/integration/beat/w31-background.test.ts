@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { defineBackgroundTask } from '../../../src/index.ts';
-import { describeOnBrokers, makeBundle, redisUrlOf, type BrokerName } from '../../support/bundle.ts';
+import { describeOnBrokers, makeBundle, redisUrlOf, type BrokerName, type Bundle } from '../../support/bundle.ts';
 import { eventually } from '../../support/eventually.ts';
 import { runAlone } from '../../support/alone.ts';
 
@@ -15,6 +15,19 @@ const pull = defineBackgroundTask({ name: 'pull', key: () => 'all', run: () => n
 
 /** What a refused call may take, as the 95th percentile; REEVE_TEST_QUIET=1 says that the machine is not shared. */
 const limitMs = process.env['REEVE_TEST_QUIET'] === '1' ? 20 : 400;
+
+const races = process.env['REEVE_TEST_QUIET'] === '1' ? 7 : 1;
+
+/** Until whoever has published something has noted it: that is no part of what is asked next. */
+async function settled(bundle: Bundle): Promise<void> {
+  await eventually(async () => {
+    const unmarked = await bundle.query(
+      `SELECT 1 FROM reeve.step AS s JOIN reeve.queue AS q ON q.name = s.queue
+       WHERE s.state = 'ready' AND s.published_epoch < q.epoch LIMIT 1`,
+    );
+    expect(unmarked).toEqual([]);
+  });
+}
 
 interface Answers {
   readonly created: number;
@@ -87,23 +100,36 @@ describeOnBrokers('W31 ten processes ask for one background task 100 times each'
       });
     }
     await using processes = await tenProcesses(bundle.url, broker, { TEST_CALLS: calls, ...how });
-    const first = await processes.ask();
-    expect(first.created).toBe(1);
-    expect(first.ms).toHaveLength(999);
-    const executions = await bundle.query<{ id: string; state: string }>(
-      `SELECT id, state FROM reeve.execution WHERE executor = 'pull'`,
-    );
-    expect(executions).toEqual([{ id: first.ids[0], state: 'running' }]);
-    expect(first.ids).toHaveLength(1);
-    const second = await processes.ask();
-    expect(second).toMatchObject({ created: 0, ids: first.ids });
-    for (const [what, { ms }] of Object.entries({ 'none alive before': first, alive: second })) {
-      const [p50, p95, max] = [0.5, 0.95, 0.9999].map((share) => percentile(ms, share).toFixed(1));
-      const text = `W31 (${broker}, ${_with}, ${calls}, ${what}): refused in p50 ${p50} ms, p95 ${p95} ms, max ${max} ms`;
-      process.stderr.write(`${text}\n`);
+    const refused = { 'none alive before': [] as (readonly number[])[], alive: [] as (readonly number[])[] };
+    for (let race = 0; race < races; race += 1) {
+      await settled(bundle);
+      const first = await processes.ask();
+      expect(first.created).toBe(1);
+      expect(first.ms).toHaveLength(999);
+      expect(first.ids).toHaveLength(1);
+      const live = await bundle.query(`SELECT id, state FROM reeve.execution WHERE executor = 'pull' AND active`);
+      expect(live).toEqual([{ id: first.ids[0], state: 'running' }]);
+      const second = await processes.ask();
+      expect(second).toMatchObject({ created: 0, ids: first.ids });
+      refused['none alive before'].push(first.ms);
+      refused.alive.push(second.ms);
+      await bundle.reeve.cancel(first.ids[0] ?? '');
     }
     hold.resolve();
-    expect(percentile(second.ms, 0.95)).toBeLessThan(limitMs);
+    for (const [what, ofRaces] of Object.entries(refused)) {
+      const [p50 = 0, p95 = 0, max = 0] = [0.5, 0.95, 0.9999].map((share) =>
+        percentile(
+          ofRaces.map((ms) => percentile(ms, share)).toSorted((a, b) => a - b),
+          0.5,
+        ),
+      );
+      const figures = `p50 ${p50.toFixed(1)} ms, p95 ${p95.toFixed(1)} ms, max ${max.toFixed(1)} ms`;
+      process.stderr.write(
+        `W31 (${broker}, ${_with}, ${calls}, ${what}): refused in ${figures}, medians of ${races}\n`,
+      );
+      // Where none is alive all ten processes race to start it, and ask twice or three times: goal 20 ms, on two cores 15 to 28.
+      expect(p95).toBeLessThan(what === 'alive' ? limitMs : 2 * limitMs);
+    }
   });
 
   it('W31 a new one is accepted after the end of the one before', async () => {
