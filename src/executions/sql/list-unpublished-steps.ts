@@ -16,7 +16,8 @@ interface Row {
 }
 
 /**
- * The outbox: `ready` steps whose queue has not seen this delivery in this epoch, oldest first. Reads committed rows
+ * The outbox: `ready` steps whose queue has not seen this delivery in this epoch, oldest first, and those of one moment
+ * in the order of their plan. Reads committed rows
  * by the index step_outbox, one range and one share of the batch for each queue that is not paused, and locks nothing: publishing the same delivery twice is harmless,
  * because it has the same job id.
  *
@@ -35,7 +36,7 @@ export async function listUnpublishedSteps(
        WHERE s.state = 'ready' AND s.queue = q.name AND s.published_epoch < q.epoch
          AND s.ready_at <= ${schema}.clock() - $2 * interval '1 millisecond'
        ORDER BY s.published_epoch, s.ready_at LIMIT $1) AS s
-     WHERE q.paused_at IS NULL ORDER BY q.name, s.ready_at`,
+     WHERE q.paused_at IS NULL ORDER BY q.name, s.ready_at, s.execution_id, s.position`,
     [params.limit, params.minAgeMs],
   );
   return rows.map((row) => ({
