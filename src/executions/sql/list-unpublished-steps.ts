@@ -15,6 +15,12 @@ interface Row {
   epoch: string;
 }
 
+/** Of a step `s` that its queue `q` has not seen. @param minAge - A parameter in milliseconds. */
+export function isUnpublished(schema: string, minAge: string): string {
+  return `s.state = 'ready' AND s.queue = q.name AND s.published_epoch < q.epoch
+         AND s.ready_at <= ${schema}.clock() - ${minAge} * interval '1 millisecond'`;
+}
+
 /**
  * The outbox: `ready` steps whose queue has not seen this delivery in this epoch, oldest first, and those of one moment
  * in the order of their plan. Reads committed rows
@@ -33,8 +39,7 @@ export async function listUnpublishedSteps(
      FROM ${schema}.queue AS q
      CROSS JOIN LATERAL (
        SELECT * FROM ${schema}.step AS s
-       WHERE s.state = 'ready' AND s.queue = q.name AND s.published_epoch < q.epoch
-         AND s.ready_at <= ${schema}.clock() - $2 * interval '1 millisecond'
+       WHERE ${isUnpublished(schema, '$2')}
        ORDER BY s.published_epoch, s.ready_at LIMIT $1) AS s
      WHERE q.paused_at IS NULL ORDER BY q.name, s.ready_at, s.execution_id, s.position`,
     [params.limit, params.minAgeMs],

@@ -1,4 +1,7 @@
 import type { Connection } from '../connection.ts';
+import { hasDeadline } from './list-overdue.ts';
+import { isUnpublished } from './list-unpublished-steps.ts';
+import { nextStepDueSql } from './ready-due-steps.ts';
 
 /** What the loops of a process would find if they looked now. */
 export interface Look {
@@ -19,24 +22,18 @@ export interface Look {
 /** All of it in one statement, by the indexes of the single questions. Locks nothing. */
 export async function lookAround(connection: Connection, minAgeMs: number): Promise<Look> {
   const { schema } = connection;
-  const ms = (column: string): string => `(extract(epoch FROM ${column} - now.at) * 1000)::float8`;
   const { rows } = await connection.query<Look>(
     `SELECT
-       (SELECT ${ms('s.run_at')} FROM ${schema}.step AS s
-         JOIN ${schema}.execution AS e ON e.id = s.execution_id AND e.state = 'running'
-         WHERE s.state = 'delayed' ORDER BY s.run_at LIMIT 1) AS "dueMs",
-       (SELECT ${ms('deadline_at')} FROM ${schema}.execution
-         WHERE active AND deadline_at IS NOT NULL AND cancel_requested_at IS NULL
-         ORDER BY deadline_at LIMIT 1) AS "deadlineMs",
+       (${nextStepDueSql(schema)}) AS "dueMs",
+       (SELECT (extract(epoch FROM deadline_at - ${schema}.clock()) * 1000)::float8 FROM ${schema}.execution
+         WHERE ${hasDeadline} ORDER BY deadline_at LIMIT 1) AS "deadlineMs",
        EXISTS (SELECT 1 FROM ${schema}.queue AS q CROSS JOIN LATERAL (
-         SELECT 1 FROM ${schema}.step AS s WHERE s.state = 'ready' AND s.queue = q.name
-           AND s.published_epoch < q.epoch AND s.ready_at <= now.at - $1 * interval '1 millisecond'
+         SELECT 1 FROM ${schema}.step AS s WHERE ${isUnpublished(schema, '$1')}
          ORDER BY s.published_epoch, s.ready_at LIMIT 1) AS s WHERE q.paused_at IS NULL) AS "isUnpublished",
        EXISTS (SELECT 1 FROM ${schema}.permit WHERE NOT held AND NOT shared)
          OR EXISTS (SELECT 1 FROM ${schema}.permit WHERE NOT held AND shared) AS "isWaiting",
        EXISTS (SELECT 1 FROM ${schema}.remembered_run) AS "isRemembered",
-       EXISTS (SELECT 1 FROM ${schema}.execution WHERE state IN ('failing', 'canceling')) AS "isEnding"
-     FROM (SELECT ${schema}.clock() AS at) AS now`,
+       EXISTS (SELECT 1 FROM ${schema}.execution WHERE state IN ('failing', 'canceling')) AS "isEnding"`,
     [minAgeMs],
   );
   const [look] = rows;

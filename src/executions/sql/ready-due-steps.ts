@@ -34,13 +34,15 @@ export async function readyDueSteps(connection: Connection, limit: number): Prom
   return { count, nextDueMs, waiting: moved.filter((step) => step.waits) };
 }
 
+/** Its milliseconds, or no row, as {@link nextStepDueMs} answers them; one statement, or part of another. */
+export function nextStepDueSql(schema: string): string {
+  return `SELECT (extract(epoch FROM s.run_at - ${schema}.clock()) * 1000)::float8 AS ms
+     FROM ${schema}.step AS s JOIN ${schema}.execution AS e ON e.id = s.execution_id AND e.state = 'running'
+     WHERE s.state = 'delayed' ORDER BY s.run_at LIMIT 1`;
+}
+
 /** Milliseconds until the next delayed step is due, 0 or less for one that is; null when none is delayed. */
 export async function nextStepDueMs(connection: Connection): Promise<number | null> {
-  const { schema } = connection;
-  const { rows } = await connection.query<{ ms: number }>(
-    `SELECT (extract(epoch FROM s.run_at - ${schema}.clock()) * 1000)::float8 AS ms
-     FROM ${schema}.step AS s JOIN ${schema}.execution AS e ON e.id = s.execution_id AND e.state = 'running'
-     WHERE s.state = 'delayed' ORDER BY s.run_at LIMIT 1`,
-  );
+  const { rows } = await connection.query<{ ms: number }>(nextStepDueSql(connection.schema));
   return rows[0]?.ms ?? null;
 }
