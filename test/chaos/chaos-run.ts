@@ -52,6 +52,7 @@ export async function runChaos({ seed, minutes, broker, sabotage }: RunOptions):
   const app = chaosApp(servers.place);
   const broken: Broken[] = [];
   await prepare(app, sabotage);
+  await withOwnApp(servers, ({ reeve }) => makeCountingWorld(reeve));
   await using stack = new AsyncDisposableStack();
   stack.defer(() => close(app));
   const onDeath = (what: string): unknown => broken.push({ what: 'no process ends by itself', rows: [what] });
@@ -112,9 +113,19 @@ async function prepare(app: ChaosApp, sabotage: Sabotage | undefined): Promise<v
   await dataSource.initialize();
   await dataSource.synchronize();
   await reeve.migrate();
-  await makeCountingWorld(reeve);
   await outside.create();
   for (const sql of [...audit, ...(sabotage?.sql ?? [])]) await dataSource.query(sql);
+}
+
+/** What needs a worker is done in an app that ends with it: loops that heal, in a process that nobody kills, would hide faults. */
+async function withOwnApp(servers: ChaosServers, work: (app: ChaosApp) => Promise<void>): Promise<void> {
+  const app = chaosApp(servers.place);
+  try {
+    await app.dataSource.initialize();
+    await work(app);
+  } finally {
+    await close(app);
+  }
 }
 
 /** Every schedule with the due times that are expected of it, counted here. */
