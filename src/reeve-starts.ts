@@ -41,7 +41,7 @@ export class Starts {
     const queues = Object.keys(options.queues);
     this.scheduler = new ExecutionScheduler(resources, writes, tasks, { schema, limits, lockTimeoutMs, queues });
     this.#background = new BackgroundStarter(pool, lockTimeoutMs, nudge);
-    this.#tasks = new TaskStarter(pool, publish);
+    this.#tasks = new TaskStarter(pool, { publish, nudge });
     this.#options = options;
     this.#nudges = nudges;
   }
@@ -70,8 +70,7 @@ export class Starts {
     const bare = await this.scheduler.bare(request);
     if (bare !== undefined && !bare.hasIdempotencyKey) {
       if (bare.uniqueKey !== '') return this.#background.start(bare);
-      const run = await bare.runWithoutLine();
-      if (run !== undefined) return this.#tasks.start(run);
+      return this.#tasks.start(await bare.run());
     }
     return this.#options.dataSource.transaction((manager) => this.in(manager, target, rest));
   }

@@ -1,5 +1,5 @@
 import type { Connection } from './connection.ts';
-import { advanceOnce, type AdvancedRow, type ReadyStep } from './sql/advance-steps.ts';
+import { advanceOnce, type AdvancedRow, type ReadyStep, type StepPlace } from './sql/advance-steps.ts';
 import { listGroupRoom } from './sql/list-group-room.ts';
 import { requestPermits } from './sql/request-permits.ts';
 import { startWaitingMembers } from './sql/start-waiting-members.ts';
@@ -14,6 +14,13 @@ export interface Advanced {
   readonly waits: boolean;
 }
 
+interface Advancing {
+  readonly ready: ReadyStep[];
+  ended: boolean;
+  readonly released: number[];
+  readonly waiting: number[];
+}
+
 /**
  * Moves an execution on behind steps that have ended: their successors advance, joins that are passed let their own
  * successors advance in the same transaction, a bounded group starts as many members as have ended, and the scopes that
@@ -23,32 +30,67 @@ export async function advanceSteps(
   connection: Connection,
   executionId: string,
   next: readonly number[],
-  joins: 'pass' | 'run' = 'pass',
 ): Promise<Advanced> {
-  const ready: ReadyStep[] = [];
-  const released: number[] = [];
-  const waiting: number[] = [];
-  let ended = next.length === 0;
-  let open = [...next];
+  const places = next.map((position) => ({ executionId, position }));
+  const advanced = await advanceAll(connection, places);
+  return advanced.get(executionId) ?? { ready: [], ended: next.length === 0, released: [], waits: false };
+}
+
+/** The same for many executions, by their ids; the caller has locked them all. */
+export async function advanceAll(
+  connection: Connection,
+  next: readonly StepPlace[],
+): Promise<ReadonlyMap<string, Advanced>> {
+  const advanced = new Map<string, Advancing>();
+  const of = ({ executionId }: StepPlace): Advancing => {
+    const known = advanced.get(executionId) ?? { ready: [], ended: false, released: [], waiting: [] };
+    advanced.set(executionId, known);
+    return known;
+  };
+  let open = next;
   while (open.length > 0) {
-    const rows = await advanceOnce(connection, executionId, open, joins);
-    open = [];
-    for (const row of rows) {
-      const moved = [row];
-      if (row.bounds && row.state === 'pending') {
-        const room = { position: row.position, count: row.arrived };
-        moved.push(...(await startWaitingMembers(connection, executionId, room)));
-      }
-      ready.push(...readyOf(executionId, moved));
-      waiting.push(...waitingOf(moved));
+    const behind: StepPlace[] = [];
+    for (const row of await advanceOnce(connection, open)) {
+      const { executionId } = row;
+      const one = of(row);
+      const moved = [row, ...(await membersInstead(connection, row))];
+      one.ready.push(...readyOf(moved));
+      one.waiting.push(...waitingOf(moved));
       if (row.kind !== 'join' || row.state !== 'succeeded') continue;
-      if (row.release !== null) released.push(row.release);
-      if (row.next.length === 0) ended = true;
-      open.push(...row.next);
+      if (row.release !== null) one.released.push(row.release);
+      if (row.next.length === 0) one.ended = true;
+      behind.push(...row.next.map((position) => ({ executionId, position })));
     }
+    open = behind;
   }
-  await requestPermits(connection, executionId, waiting);
-  return { ready, ended, released, waits: waiting.length > 0 };
+  for (const [executionId, { waiting }] of advanced) await requestPermits(connection, executionId, waiting);
+  return new Map([...advanced].map(([id, one]) => [id, { ...one, waits: one.waiting.length > 0 }]));
+}
+
+/**
+ * Moves executions on behind scopes that they have just entered; a join that is reached is left to a worker, whose
+ * completion does what its end takes, because the executions are not locked here.
+ */
+export async function advanceBehindScopes(
+  connection: Connection,
+  next: readonly StepPlace[],
+): Promise<Pick<Advanced, 'ready' | 'waits'>> {
+  const ready: ReadyStep[] = [];
+  let waits = false;
+  for (const row of next.length === 0 ? [] : await advanceOnce(connection, next, 'run')) {
+    const moved = [row, ...(await membersInstead(connection, row))];
+    const waiting = waitingOf(moved);
+    await requestPermits(connection, row.executionId, waiting);
+    ready.push(...readyOf(moved));
+    waits ||= waiting.length > 0;
+  }
+  return { ready, waits };
+}
+
+/** The join of a bounded group that members have reached, but not the last, lets as many others start. */
+async function membersInstead(connection: Connection, row: AdvancedRow): Promise<AdvancedRow[]> {
+  if (!row.bounds || row.state !== 'pending') return [];
+  return startWaitingMembers(connection, row.executionId, { position: row.position, count: row.arrived });
 }
 
 /**
@@ -59,16 +101,22 @@ export async function fillGroups(connection: Connection, executionId: string): P
   const ready: ReadyStep[] = [];
   for (const room of await listGroupRoom(connection, executionId)) {
     const started = await startWaitingMembers(connection, executionId, room);
-    ready.push(...readyOf(executionId, started));
+    ready.push(...readyOf(started));
     await requestPermits(connection, executionId, waitingOf(started));
   }
   return ready;
 }
 
-function readyOf(executionId: string, rows: readonly AdvancedRow[]): ReadyStep[] {
+function readyOf(rows: readonly AdvancedRow[]): ReadyStep[] {
   return rows
     .filter((row) => row.state === 'ready')
-    .map(({ position, delivery, queue, priority }) => ({ executionId, position, delivery, queue, priority }));
+    .map(({ executionId, position, delivery, queue, priority }) => ({
+      executionId,
+      position,
+      delivery,
+      queue,
+      priority,
+    }));
 }
 
 function waitingOf(rows: readonly AdvancedRow[]): number[] {

@@ -1,12 +1,14 @@
 import type { JsonValue } from '../core/json.ts';
 import type { ClaimedStep } from './claimed-step.ts';
 import type { Connection } from './connection.ts';
+import { endScopes, type ScopeEnd, type ScopeEnded } from './end-scopes.ts';
 import { finishStep, type FinishAnswer } from './finish-step.ts';
 import { GroupCommit } from './group-commit.ts';
 import { CommitUnknown, type LedgerPool } from './ledger-pool.ts';
 import type { ResourceWrites } from './resource-writes.ts';
 import { isConnectionError } from './sql-state.ts';
 import { moveOn, type Continuing, type Move, type Moved } from './sql/move-on.ts';
+import type { SucceededStep } from './sql/end-steps.ts';
 import type { StepOutcome } from './step-outcome.ts';
 import type { StepEffects } from './step-plan.ts';
 
@@ -18,17 +20,24 @@ export interface CompletionsOptions {
   readonly continuing: Continuing;
 }
 
-/** What may stand in the effects of a step whose success changes nothing but the steps behind it. */
-const plainEffects: ReadonlySet<string> = new Set<keyof StepEffects>(['begin', 'runtimeDuring', 'errorMessage']);
+/** What may stand in the effects of a step whose success changes nothing but the steps behind it, and permits. */
+const plainEffects: ReadonlySet<string> = new Set<keyof StepEffects>([
+  'begin',
+  'runtimeDuring',
+  'errorMessage',
+  'permits',
+]);
 
 /**
  * Writes how steps have ended. A success that only moves its plan on shares a transaction with whatever else ends in this
- * process at that moment; everything else, and what the shared one leaves, has a transaction of its own.
+ * process at that moment, and so do successes that may end scopes; everything else, and what the shared ones leave, has a
+ * transaction of its own.
  */
 export class Completions {
   readonly #pool: LedgerPool;
   readonly #writes: ResourceWrites;
   readonly #group: GroupCommit<Move, Moved | undefined>;
+  readonly #scopes: GroupCommit<ScopeEnd, ScopeEnded | undefined>;
 
   constructor({ pool, writes, groupLimit, continuing }: CompletionsOptions) {
     this.#pool = pool;
@@ -40,6 +49,13 @@ export class Completions {
         return moves.map(({ token }) => moved.get(token));
       },
     });
+    this.#scopes = new GroupCommit({
+      limit: groupLimit,
+      run: async (ends) => {
+        const ended = await endScopes(pool, writes, ends);
+        return ends.map(({ token }) => ended.get(token));
+      },
+    });
   }
 
   /**
@@ -49,19 +65,26 @@ export class Completions {
    */
   async finish(step: ClaimedStep, outcome: StepOutcome, nextToken: string | null): Promise<FinishAnswer> {
     const move = plainMove(step, outcome, nextToken);
-    const moved = move === undefined ? undefined : await this.#move(move);
+    const moved = move && (await together(this.#group, move));
     if (moved !== undefined) return finished(step, outcome, moved);
+    const end = scopeEnd(step, outcome);
+    const ended = end && (await together(this.#scopes, end));
+    if (ended !== undefined) return scopeEnded(outcome, ended);
     return finishStep(this.#pool, this.#writes, { step, outcome });
   }
+}
 
-  async #move(move: Move): Promise<Moved | undefined> {
-    try {
-      return await this.#group.ask(move);
-    } catch (error) {
-      if (isConnectionError(error)) throw new CommitUnknown('the connection was lost', { cause: error });
-      // Refused: the transaction of its own says what is wrong with it.
-      return undefined;
-    }
+/** Undefined also where it is refused: the transaction of its own says what is wrong with it. */
+async function together<Item, Answer>(
+  group: GroupCommit<Item, Answer | undefined>,
+  item: Item,
+): Promise<Answer | undefined> {
+  try {
+    return await group.ask(item);
+  } catch (error) {
+    if (isConnectionError(error)) throw new CommitUnknown('the connection was lost', { cause: error });
+    if (error instanceof CommitUnknown) throw error;
+    return undefined;
   }
 }
 
@@ -81,14 +104,26 @@ export async function finishPlainly(
 }
 
 function plainMove(step: ClaimedStep, outcome: StepOutcome, nextToken: string | null): Move | undefined {
-  const { executionId, position, token, next, leadsToEnd, effects } = step;
-  if (outcome.kind !== 'succeeded' || (outcome.added?.length ?? 0) > 0) return undefined;
-  const [only, ...others] = next;
+  const succeeded = plainSuccess(step, outcome);
+  if (succeeded === undefined || step.effects.permits === 'releases') return undefined;
+  const [only, ...others] = step.next;
   if (only === undefined || others.length > 0 || step.kind !== 'task') return undefined;
+  return { ...succeeded, next: only, leadsToEnd: step.leadsToEnd, nextToken };
+}
+
+function scopeEnd(step: ClaimedStep, outcome: StepOutcome): ScopeEnd | undefined {
+  if (step.effects.permits !== 'releases' || step.next.length === 0) return undefined;
+  const succeeded = plainSuccess(step, outcome);
+  return succeeded && { ...succeeded, next: step.next };
+}
+
+/** Undefined where more is to be written than the step itself. */
+function plainSuccess(step: ClaimedStep, outcome: StepOutcome): SucceededStep | undefined {
+  const { executionId, position, token, effects } = step;
+  if (outcome.kind !== 'succeeded' || (outcome.added?.length ?? 0) > 0) return undefined;
   if (!Object.keys(effects).every((key) => plainEffects.has(key))) return undefined;
   const poll = outcome.poll ?? step.poll;
-  const texts = { result: jsonText(outcome.result), poll: jsonText(poll) };
-  return { executionId, position, token, ...texts, next: only, leadsToEnd, nextToken };
+  return { executionId, position, token, result: jsonText(outcome.result), poll: jsonText(poll) };
 }
 
 function jsonText(value: JsonValue): string | null {
@@ -107,6 +142,11 @@ function finished(step: ClaimedStep, outcome: StepOutcome, moved: Moved): Finish
     case 'continued':
       return { ...answer, dueLater: false, continued: withResultOf(step, outcome, moved) };
   }
+}
+
+function scopeEnded(outcome: StepOutcome, { ready, ended, waits, handedOn }: ScopeEnded): FinishAnswer {
+  const answer = { kind: 'finished', outcome, ready: [...ready, ...handedOn], waits } as const;
+  return ended ? { ...answer, executionEnded: 'succeeded' } : answer;
 }
 
 /** The statement that has stored the result could not read it yet. */

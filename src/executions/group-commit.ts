@@ -1,3 +1,4 @@
+import { CommitUnknown } from './ledger-pool.ts';
 import { isConnectionError } from './sql-state.ts';
 
 export interface GroupCommitOptions<Item, Answer> {
@@ -64,7 +65,7 @@ export class GroupCommit<Item, Answer> {
       const answers = await this.#options.run(group.map(({ item }) => item));
       for (const [index, { answer }] of group.entries()) answer.resolve(answers[index] as Answer);
     } catch (error) {
-      if (group.length > 1 && !isConnectionError(error)) {
+      if (group.length > 1 && !isConnectionError(error) && !(error instanceof CommitUnknown)) {
         for (const one of group) await this.#do([one]);
         return;
       }

@@ -1,5 +1,5 @@
-import { advanceSteps, fillGroups } from './advance-steps.ts';
-import { chooseAdmitted } from './choose-admitted.ts';
+import { advanceBehindScopes, fillGroups } from './advance-steps.ts';
+import { chooseAdmitted, type WaitingScope } from './choose-admitted.ts';
 import type { Connection } from './connection.ts';
 import type { LedgerPool } from './ledger-pool.ts';
 import { heldResource } from './hold-key.ts';
@@ -20,7 +20,7 @@ import { takeHolds } from './take-holds.ts';
  * The execution got permits at keys that are not locked: the transaction is to be rolled back and run again, as after a
  * serialisation failure, whose SQLSTATE it bears.
  */
-class LinesGrew extends Error {
+export class LinesGrew extends Error {
   readonly code = '40001';
 }
 
@@ -110,7 +110,10 @@ export async function admitWaiting(
   return { ready, next: keys.length < keysPerRound ? '' : (keys.at(-1) ?? '') };
 }
 
-/** Admits from the lines of locked keys until nobody may be any more. */
+/**
+ * Admits from the lines of locked keys until nobody may be any more. One look is enough, unless a scope was refused, and
+ * whoever stands behind it may be next, or scopes begin with scopes, which stand in line now.
+ */
 export async function admit(
   connection: Connection,
   writes: ResourceWrites,
@@ -131,17 +134,23 @@ export async function admit(
       }
       return false;
     });
-    if (admitted.length + refused === 0) return ready;
-    await holdPermits(
-      connection,
-      admitted.map((scope) => scope.place),
-    );
-    for (const { executionId, permits } of admitted) {
-      const positions = [...new Set(permits.map((permit) => permit.position))];
-      const { next, parked } = await enterScopes(connection, executionId, positions);
-      ready.push(...(await advanceSteps(connection, executionId, next, 'run')).ready);
-      if (parked) ready.push(...(await fillGroups(connection, executionId)));
-    }
-    if (ready.length > admittedAtOnce) return ready;
+    const waits = admitted.length > 0 && (await letIn(connection, admitted, ready));
+    if ((refused === 0 && !waits) || ready.length > admittedAtOnce) return ready;
   }
+}
+
+/** Answers whether further scopes stand in line for it. */
+async function letIn(connection: Connection, admitted: readonly WaitingScope[], ready: ReadyStep[]): Promise<boolean> {
+  await holdPermits(
+    connection,
+    admitted.map((scope) => scope.place),
+  );
+  const places = admitted.flatMap(({ executionId, permits }) =>
+    permits.map(({ position }) => ({ executionId, position })),
+  );
+  const { next, parked } = await enterScopes(connection, places);
+  const begun = await advanceBehindScopes(connection, next);
+  ready.push(...begun.ready);
+  for (const executionId of parked) ready.push(...(await fillGroups(connection, executionId)));
+  return begun.waits || parked.length > 0;
 }

@@ -102,12 +102,6 @@ export class BackgroundRequest {
     return { execution, steps, countdownMs: options.countdownMs };
   }
 
-  /** The same; undefined where a scope has to stand in line for its permits, in the transaction that starts it. */
-  async runWithoutLine(): Promise<Awaited<ReturnType<BackgroundRequest['run']>> | undefined> {
-    const run = await this.run();
-    return run.steps.some(({ effects }) => effects.acquire !== undefined) ? undefined : run;
-  }
-
   /**
    * In a transaction of the caller's. A refusal is one statement, which needs no savepoint: it takes no lock and cannot
    * fail. `start` does the rest.

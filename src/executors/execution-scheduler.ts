@@ -81,12 +81,12 @@ export class ExecutionScheduler {
 
   /**
    * The same for whatever owns nothing and runs nothing of the caller's at its start: a task, a chain, an executor without
-   * resource, hook, rules and throttles. Without a key nothing in the ledger can refuse it.
+   * resource, hook and rules. Without a key nothing in the ledger can refuse it.
    */
   async bare(request: ExecuteRequest): Promise<BackgroundRequest | undefined> {
-    const { resource, facts, before, involves, onSuccess, onFailure, throttles } = request.executor;
+    const { resource, facts, before, involves, onSuccess, onFailure } = request.executor;
     const hooks = [resource, facts, before, involves, onSuccess, onFailure];
-    if (throttles.length > 0 || hooks.some((hook) => hook !== undefined)) return undefined;
+    if (hooks.some((hook) => hook !== undefined)) return undefined;
     return this.taskRequest(request);
   }
 
@@ -112,7 +112,8 @@ export class ExecutionScheduler {
     await this.#checkSteps(executor, plan.steps);
     const planned = executor.storesRawInput ? plan.hash : null;
     const requestHashed = requestHash(executor, undefined, { input, changed: [], plan: planned });
-    return { steps: plan.steps, planHash: plan.hash, requestHash: requestHashed };
+    const steps = withScopeKeys(plan.steps, plan.throttles, {});
+    return { steps, planHash: plan.hash, requestHash: requestHashed };
   }
 
   /**

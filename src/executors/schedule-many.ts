@@ -18,8 +18,7 @@ export interface ManyOptions {
 
 /**
  * Starts many operations in the caller's transaction, all or none of them: the first that is refused is thrown with its
- * place in the list, and nothing of the others is left. What the ledger cannot refuse (no resource, no key, no throttle,
- * no hook) is stored by one statement for thousands of steps; everything else one after another, in the order of the list.
+ * place in the list, and nothing of the others is left. What the ledger cannot refuse (no resource, no key, no hook) is stored by one statement for thousands of steps; everything else one after another, in the order of the list.
  */
 export async function scheduleMany(
   scheduler: ExecutionScheduler,
@@ -45,11 +44,11 @@ export async function scheduleMany(
   });
 }
 
-/** Undefined for what the ledger may refuse, or what stands in line for a permit. */
+/** Undefined for what the ledger may refuse. */
 async function bareRun(scheduler: ExecutionScheduler, request: ExecuteRequest): Promise<BareExecution | undefined> {
   const bare = await scheduler.bare(request);
   if (bare === undefined || bare.hasIdempotencyKey || bare.uniqueKey !== '') return undefined;
-  return bare.runWithoutLine();
+  return bare.run();
 }
 
 class Bulk {

@@ -5,6 +5,13 @@ import type { UnpublishedStep } from '../executions/sql/list-unpublished-steps.t
 import type { BareExecution } from '../executions/sql/insert-executions.ts';
 import { startTasks } from '../executions/sql/start-tasks.ts';
 
+export interface TaskStarterOptions {
+  /** Called after each statement with the steps that may be published. */
+  readonly publish: (steps: readonly UnpublishedStep[]) => void;
+  /** Called where some stand in line for permits. */
+  readonly nudge: () => void;
+}
+
 const batchSize = 500;
 
 /**
@@ -15,12 +22,13 @@ const batchSize = 500;
 export class TaskStarter {
   readonly #group: GroupCommit<BareExecution, Scheduled>;
 
-  /** @param onReady - Called after each statement with the steps that may be published. */
-  constructor(pool: LedgerPool, onReady: (steps: readonly UnpublishedStep[]) => void) {
+  constructor(pool: LedgerPool, { publish, nudge }: TaskStarterOptions) {
     this.#group = new GroupCommit<BareExecution, Scheduled>({
       limit: batchSize,
       run: async (tasks) => {
-        onReady(await startTasks(pool, tasks));
+        const { ready, waits } = await startTasks(pool, tasks);
+        publish(ready);
+        if (waits) nudge();
         return tasks.map(({ execution }) => ({ executionId: execution.id, created: true }));
       },
     });

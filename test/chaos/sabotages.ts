@@ -26,6 +26,7 @@ export const sabotages: readonly Sabotage[] = [
     faults: ['worker frozen until others have its steps'],
     edits: [
       { file: `${sqlFolder}/end-step.ts`, from: 'AND s.claim_token = $3', to: 'AND $3::uuid IS NOT NULL' },
+      { file: `${sqlFolder}/end-steps.ts`, from: 'AND s.claim_token = w.token', to: 'AND w.token IS NOT NULL' },
       { file: `${sqlFolder}/move-on.ts`, from: 'AND s.claim_token = w.token', to: 'AND w.token IS NOT NULL' },
       // A worker that is told by its heartbeat that it has lost a step does not even try.
       {

@@ -1,12 +1,20 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DataSource } from 'typeorm';
-import { createLogger, defineActionExecutor, defineReeve, defineThrottle } from '../../src/index.ts';
+import {
+  createLogger,
+  defineActionExecutor,
+  defineExecutor,
+  defineReeve,
+  defineTask,
+  defineThrottle,
+} from '../../src/index.ts';
 import { newClaimToken, newId } from '../../src/core/ids.ts';
 import { storeError } from '../../src/core/stored-error.ts';
 import { cancelExecution } from '../../src/executions/cancel-execution.ts';
 import { takeStep } from '../../src/executions/claim-step.ts';
 import type { ClaimedStep } from '../../src/executions/claimed-step.ts';
+import { endScopes } from '../../src/executions/end-scopes.ts';
 import { finishStep } from '../../src/executions/finish-step.ts';
 import { checkInvariants } from '../../src/executions/invariants.ts';
 import type { LedgerPool } from '../../src/executions/ledger-pool.ts';
@@ -18,10 +26,14 @@ import { testRandom } from '../support/random.ts';
 import { SteppedPool } from '../support/stepped-pool.ts';
 import { InstanceSchema, Outside, testResources, Volume } from '../support/volume.ts';
 
-/** Four executions: one runs with a permit, one lost its worker with a permit, one waits for one, one is ready to begin. */
+/**
+ * Five executions: one runs with a permit, so does one that owns nothing, one lost its worker with a permit, one waits for
+ * one, one is ready to begin.
+ */
 interface World {
-  readonly ids: Readonly<Record<'holder' | 'lost' | 'waiter' | 'fresh', string>>;
+  readonly ids: Readonly<Record<'holder' | 'bare' | 'lost' | 'waiter' | 'fresh', string>>;
   readonly held: ClaimedStep;
+  readonly heldBare: ClaimedStep;
   readonly expired: ClaimedStep;
 }
 
@@ -32,8 +44,10 @@ let b: SteppedPool;
 let drop: () => Promise<void>;
 
 const { volume } = testResources(new Outside());
-const two = defineThrottle({ name: 'two', limit: 2 });
-const throttled = defineActionExecutor(volume, { name: 'throttled', throttle: two, plan: (p) => p.call('rename') });
+const three = defineThrottle({ name: 'three', limit: 3 });
+const throttled = defineActionExecutor(volume, { name: 'throttled', throttle: three, plan: (p) => p.call('rename') });
+const nothing = defineTask({ name: 'nothing', run: () => null });
+const bare = defineExecutor({ name: 'bare', plan: (p) => p.throttled(three, (q) => q.run(nothing)) });
 const plain = defineActionExecutor(volume, { name: 'plain', plan: (p) => p.call('rename').call('create') });
 
 beforeAll(async () => {
@@ -47,11 +61,16 @@ beforeAll(async () => {
     synchronize: true,
     installExtensions: false,
   });
-  const reeve = defineReeve({ dataSource, executors: [throttled, plain], logger: createLogger('silent') });
+  const reeve = defineReeve({
+    dataSource,
+    executors: [throttled, plain, bare],
+    tasks: [nothing],
+    logger: createLogger('silent'),
+  });
   await dataSource.initialize();
   await reeve.migrate();
-  const nothing = (): void => undefined;
-  const hooks = { nudges: new CommitNudge(nothing), onCanceled: nothing, onEnded: nothing, onDue: nothing };
+  const ignore = (): void => undefined;
+  const hooks = { nudges: new CommitNudge(ignore), onCanceled: ignore, onEnded: ignore, onDue: ignore };
   engine = await makeEngine(reeve.options, createLogger('silent'), hooks);
   [a, b] = [new SteppedPool(dataSource), new SteppedPool(dataSource)];
 });
@@ -94,17 +113,31 @@ async function makeWorld(): Promise<World> {
     });
   const ids = {
     holder: await start(throttled),
+    bare: (await engine.starts.alone(bare, [])).executionId,
     lost: await start(throttled),
     waiter: await start(throttled),
     fresh: await start(plain),
   };
   await admitWaiting(engine.pool, engine.writes);
   const held = await claim(engine.pool, ids.holder);
+  const heldBare = await claim(engine.pool, ids.bare);
   const expired = await claim(engine.pool, ids.lost);
   await engine.pool.query(`UPDATE reeve.step SET lease_until = clock_timestamp() - interval '1 second'
     WHERE execution_id = '${ids.lost}' AND state = 'running'`);
-  if (held === undefined || expired === undefined) throw new Error('the world could not be made');
-  return { ids, held, expired };
+  if (held === undefined || heldBare === undefined || expired === undefined) {
+    throw new Error('the world could not be made');
+  }
+  return { ids, held, heldBare, expired };
+}
+
+/** As completions do it: together with others where that is possible, else alone. */
+async function endScope(pool: LedgerPool, step: ClaimedStep): Promise<unknown> {
+  const { executionId, position, token, next } = step;
+  const ended = await endScopes(pool, engine.writes, [
+    { executionId, position, token, next, result: null, poll: null },
+  ]);
+  if (ended.has(token)) return undefined;
+  return finishStep(pool, engine.writes, { step, outcome: { kind: 'succeeded', result: null } });
 }
 
 const error = storeError(new Error('gone'));
@@ -113,6 +146,10 @@ const operations: Readonly<Record<string, (pool: LedgerPool, world: World) => Pr
   'P3 claim what begins': (pool, { ids }) => claim(pool, ids.fresh),
   'P4 finish the holder': (pool, { held }) =>
     finishStep(pool, engine.writes, { step: held, outcome: { kind: 'succeeded', result: null } }),
+  'P4 end the scope of what owns nothing': (pool, { heldBare }) => endScope(pool, heldBare),
+  'P5 fail what owns nothing': (pool, { heldBare }) =>
+    finishStep(pool, engine.writes, { step: heldBare, outcome: { kind: 'failed', error } }),
+  'P9 cancel what owns nothing': (pool, { ids }) => cancelExecution(pool, engine.writes, ids.bare, {}),
   'P5 fail the holder': (pool, { held }) =>
     finishStep(pool, engine.writes, { step: held, outcome: { kind: 'failed', error } }),
   'P6 reap the lost one': (pool, { expired }) =>

@@ -1,5 +1,6 @@
 import type { Connection } from '../connection.ts';
 import type { ResourceRef } from '../resource-writes.ts';
+import type { StepPlace } from './advance-steps.ts';
 
 export interface DroppedPermit {
   readonly key: string;
@@ -23,16 +24,44 @@ export async function dropPermits(
     `WITH dropped AS (
        DELETE FROM ${schema}.permit WHERE execution_id = $1
          AND CASE $2 WHEN 'all' THEN true WHEN 'waiting' THEN NOT held ELSE position = ANY ($3::integer[]) END
-       RETURNING key, held, shared, resource_type, resource_id),
-     counted AS (
-       UPDATE ${schema}.throttle AS t SET held = t.held - freed.count
-       FROM (SELECT key, count(*)::integer AS count FROM dropped WHERE held AND NOT shared GROUP BY key) AS freed
-       WHERE t.key = freed.key)
-     SELECT key, held, shared,
-       CASE WHEN resource_type IS NOT NULL
-         THEN jsonb_build_object('type', resource_type, 'id', resource_id) END AS resource
-     FROM dropped ORDER BY key`,
+       RETURNING key, held, shared, ${resourceSql} AS resource),
+     counted AS (${countDownSql(schema)})
+     SELECT key, held, shared, resource FROM dropped ORDER BY key`,
     [executionId, typeof which === 'string' ? which : 'positions', positions],
   );
   return rows;
+}
+
+/**
+ * The same for many executions: all permits of those in `ended`, and those of the scopes that begin at `released`. Answers
+ * what it has dropped.
+ */
+export async function dropReleased(
+  connection: Connection,
+  ended: readonly string[],
+  released: readonly StepPlace[],
+): Promise<readonly Pick<DroppedPermit, 'key' | 'resource'>[]> {
+  const { schema } = connection;
+  const { rows } = await connection.query<Pick<DroppedPermit, 'key' | 'resource'>>(
+    `WITH dropped AS (
+       DELETE FROM ${schema}.permit AS p
+       WHERE p.execution_id = ANY ($1::uuid[] || $2::uuid[]) AND (p.execution_id = ANY ($1) OR EXISTS (
+         SELECT 1 FROM unnest($2, $3::integer[]) AS r(execution_id, position)
+         WHERE r.execution_id = p.execution_id AND r.position = p.position))
+       RETURNING key, held, shared, ${resourceSql} AS resource),
+     counted AS (${countDownSql(schema)})
+     SELECT key, resource FROM dropped ORDER BY key`,
+    [ended, released.map(({ executionId }) => executionId), released.map(({ position }) => position)],
+  );
+  return rows;
+}
+
+const resourceSql = `CASE WHEN resource_type IS NOT NULL
+         THEN jsonb_build_object('type', resource_type, 'id', resource_id) END`;
+
+/** Counts down what was held of `dropped`. */
+function countDownSql(schema: string): string {
+  return `UPDATE ${schema}.throttle AS t SET held = t.held - freed.count
+       FROM (SELECT key, count(*)::integer AS count FROM dropped WHERE held AND NOT shared GROUP BY key) AS freed
+       WHERE t.key = freed.key`;
 }

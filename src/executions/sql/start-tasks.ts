@@ -7,37 +7,54 @@ import {
   insertExecutionsSql,
   type BareExecution,
 } from './insert-executions.ts';
+import type { StepDraft } from '../step-plan.ts';
 import type { UnpublishedStep } from './list-unpublished-steps.ts';
 
 /** Characters of one statement: PostgreSQL takes no JSON of more than 256 MB, and less is kinder to its memory. */
 const longestText = 8_000_000;
 
+export interface StartedTasks {
+  /** With the epochs of their queues; none of queues that are paused. */
+  readonly ready: readonly UnpublishedStep[];
+  /** Whether some stand in line for permits. */
+  readonly waits: boolean;
+}
+
 /**
  * Stores executions that nothing in the ledger can refuse, with their steps and events, in one statement, or in
- * several where their inputs are large. One whose id is
- * there already is left as it is, so that it may be asked again. They have no unique key. Locks nothing that others want.
- *
- * @returns The steps that are ready, with the epochs of their queues; none of queues that are paused.
+ * several where their inputs are large; those that begin with a scope stand in line in the order in which they are given.
+ * One whose id is there already is left as it is, so that it may be asked again. They have no unique key. Locks nothing
+ * that others want.
  */
-export async function startTasks(connection: Connection, tasks: readonly BareExecution[]): Promise<UnpublishedStep[]> {
+export async function startTasks(connection: Connection, tasks: readonly BareExecution[]): Promise<StartedTasks> {
+  const waits = tasks.some(({ steps, countdownMs }) => countdownMs === 0 && steps.some(beginsScope));
   const ready: UnpublishedStep[] = [];
   let texts: string[] = [];
   let length = 0;
+  const flush = async (): Promise<void> => {
+    if (texts.length > 0) ready.push(...(await start(connection, texts, waits)));
+    texts = [];
+    length = 0;
+  };
   for (const task of tasks) {
     const text = JSON.stringify(bareRow(task));
-    if (texts.length > 0 && length + text.length > longestText) {
-      ready.push(...(await start(connection, texts)));
-      texts = [];
-      length = 0;
-    }
+    if (length + text.length > longestText) await flush();
     texts.push(text);
     length += text.length;
   }
-  if (texts.length > 0) ready.push(...(await start(connection, texts)));
-  return ready;
+  await flush();
+  return { ready, waits };
 }
 
-async function start(connection: Connection, rowsOfTasks: readonly string[]): Promise<UnpublishedStep[]> {
+function beginsScope({ openPredecessors, effects }: StepDraft): boolean {
+  return openPredecessors === 0 && effects.acquire !== undefined;
+}
+
+async function start(
+  connection: Connection,
+  rowsOfTasks: readonly string[],
+  waits: boolean,
+): Promise<UnpublishedStep[]> {
   const { schema } = connection;
   const { rows } = await connection.query<UnpublishedStep>(
     `WITH wanted AS MATERIALIZED (
@@ -45,11 +62,26 @@ async function start(connection: Connection, rowsOfTasks: readonly string[]): Pr
      ), begun AS (
        ${insertExecutionsSql(schema, 'wanted AS w')} ON CONFLICT (id) DO NOTHING RETURNING id
      ), planned AS (
-       ${insertBegunStepsSql(schema)} RETURNING execution_id, position, delivery, queue, priority, state
-     ), noted AS (${insertBegunEventsSql(schema)})
+       ${insertBegunStepsSql(schema)}
+       RETURNING execution_id, position, delivery, queue, priority, state, waiting_for, effects
+     ), ${waits ? `line AS (${insertLineSql(schema)}), ` : ''}noted AS (${insertBegunEventsSql(schema)})
      SELECT p.execution_id AS "executionId", p.position, p.delivery, p.queue, p.priority, q.epoch::float8 AS epoch
      FROM planned AS p JOIN ${schema}.queue AS q ON q.name = p.queue WHERE p.state = 'ready' AND q.paused_at IS NULL`,
     [`[${rowsOfTasks.join(',')}]`],
   );
   return rows;
+}
+
+/** A place in line for each scope in `planned` that waits, as {@link requestPermits} gives it; none of them has a parent. */
+function insertLineSql(schema: string): string {
+  return `INSERT INTO ${schema}.permit (execution_id, position, last_position, key, name, max_held, level, place, shared,
+       resource_type, resource_id, requested_at)
+     SELECT w.execution_id, w.position, (w.acquire ->> 'last')::integer, k.key, k.name, k."limit", k.level, w.place,
+       false, k.resource ->> 'type', k.resource ->> 'id', ${schema}.clock()
+     FROM (SELECT p.*, nextval('${schema}.permit_place') AS place FROM (
+         SELECT execution_id, position, effects -> 'acquire' AS acquire FROM planned
+         WHERE state = 'waiting' AND waiting_for IN ('permit', 'hold') ORDER BY execution_id, position) AS p) AS w
+     CROSS JOIN LATERAL jsonb_to_recordset(w.acquire -> 'keys')
+       AS k(key text, name text, "limit" integer, level integer, resource jsonb)
+     ON CONFLICT DO NOTHING`;
 }

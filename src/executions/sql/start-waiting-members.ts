@@ -23,7 +23,7 @@ export async function startWaitingMembers(
        ready_at = CASE WHEN s.countdown_ms > 0 OR s.effects ? 'acquire' THEN NULL ELSE ${schema}.clock() END,
        run_at = CASE WHEN s.countdown_ms > 0 THEN ${schema}.clock() + s.countdown_ms * interval '1 millisecond' END
      FROM next WHERE s.execution_id = $1 AND s.position = next.position
-     RETURNING s.position, s.state, s.kind, s.next, s.delivery, s.queue, s.priority, false AS bounds, 1 AS arrived, NULL AS release`,
+     RETURNING s.execution_id AS "executionId", s.position, s.state, s.kind, s.next, s.delivery, s.queue, s.priority, false AS bounds, 1 AS arrived, NULL AS release`,
     [executionId, join.position, join.count],
   );
   return rows;
