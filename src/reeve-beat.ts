@@ -46,7 +46,8 @@ export function dataSourceFiring(
       const connection = managerConnection(manager, options.schema);
       return work({
         connection,
-        startAll: (wanted) => startBackground(connection, wanted, options.lockTimeoutMs),
+        startAll: (wanted) =>
+          startBackground(connection, wanted, { lockTimeoutMs: options.lockTimeoutMs, rivals: 'wait' }),
         async cancel(executionId, reason) {
           const { state } = await cancelWithin(connection, writes, executionId, reason);
           canceled.push(executionId);

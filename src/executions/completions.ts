@@ -7,7 +7,8 @@ import { GroupCommit } from './group-commit.ts';
 import { CommitUnknown, type LedgerPool } from './ledger-pool.ts';
 import type { ResourceWrites } from './resource-writes.ts';
 import { isConnectionError } from './sql-state.ts';
-import { moveOn, type Continuing, type Move, type Moved } from './sql/move-on.ts';
+import type { Claimant } from './sql/claim-steps.ts';
+import { moveOn, type Move, type Moved } from './sql/move-on.ts';
 import type { SucceededStep } from './sql/end-steps.ts';
 import type { StepOutcome } from './step-outcome.ts';
 import type { StepEffects } from './step-plan.ts';
@@ -17,7 +18,8 @@ export interface CompletionsOptions {
   readonly writes: ResourceWrites;
   /** How many completions share a transaction. */
   readonly groupLimit: number;
-  readonly continuing: Continuing;
+  /** Who goes on with the steps that are claimed at once. */
+  readonly continuing: Claimant;
 }
 
 /** What may stand in the effects of a step whose success changes nothing but the steps behind it, and permits. */
@@ -52,7 +54,7 @@ export class Completions {
     this.#scopes = new GroupCommit({
       limit: groupLimit,
       run: async (ends) => {
-        const ended = await endScopes(pool, writes, ends);
+        const ended = await endScopes(pool, writes, { wanted: ends, claimant: continuing });
         return ends.map(({ token }) => ended.get(token));
       },
     });
@@ -67,7 +69,7 @@ export class Completions {
     const move = plainMove(step, outcome, nextToken);
     const moved = move && (await together(this.#group, move));
     if (moved !== undefined) return finished(step, outcome, moved);
-    const end = scopeEnd(step, outcome);
+    const end = scopeEnd(step, outcome, nextToken);
     const ended = end && (await together(this.#scopes, end));
     if (ended !== undefined) return scopeEnded(outcome, ended);
     return finishStep(this.#pool, this.#writes, { step, outcome });
@@ -111,10 +113,11 @@ function plainMove(step: ClaimedStep, outcome: StepOutcome, nextToken: string | 
   return { ...succeeded, next: only, leadsToEnd: step.leadsToEnd, nextToken };
 }
 
-function scopeEnd(step: ClaimedStep, outcome: StepOutcome): ScopeEnd | undefined {
-  if (step.effects.permits !== 'releases' || step.next.length === 0) return undefined;
+function scopeEnd(step: ClaimedStep, outcome: StepOutcome, nextToken: string | null): ScopeEnd | undefined {
+  const { effects, next, queue } = step;
+  if (effects.permits !== 'releases' || next.length === 0) return undefined;
   const succeeded = plainSuccess(step, outcome);
-  return succeeded && { ...succeeded, next: step.next };
+  return succeeded && { ...succeeded, next, queue, nextToken };
 }
 
 /** Undefined where more is to be written than the step itself. */
@@ -144,9 +147,13 @@ function finished(step: ClaimedStep, outcome: StepOutcome, moved: Moved): Finish
   }
 }
 
-function scopeEnded(outcome: StepOutcome, { ready, ended, waits, handedOn }: ScopeEnded): FinishAnswer {
-  const answer = { kind: 'finished', outcome, ready: [...ready, ...handedOn], waits } as const;
-  return ended ? { ...answer, executionEnded: 'succeeded' } : answer;
+function scopeEnded(outcome: StepOutcome, { ended, continued, ...moved }: ScopeEnded): FinishAnswer {
+  const answer = { kind: 'finished', outcome, ...moved } as const;
+  return {
+    ...answer,
+    ...(ended ? { executionEnded: 'succeeded' as const } : {}),
+    ...(continued === undefined ? {} : { continued }),
+  };
 }
 
 /** The statement that has stored the result could not read it yet. */

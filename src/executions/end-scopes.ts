@@ -1,8 +1,11 @@
 import { advanceAll, type Advanced } from './advance-steps.ts';
+import type { ClaimedStep } from './claimed-step.ts';
+import type { Connection } from './connection.ts';
 import type { LedgerPool } from './ledger-pool.ts';
 import { admit, lockKeys, LinesGrew } from './permits.ts';
 import type { ResourceWrites } from './resource-writes.ts';
 import type { ReadyStep } from './sql/advance-steps.ts';
+import { claimSteps, type Claimant } from './sql/claim-steps.ts';
 import { dropReleased } from './sql/drop-permits.ts';
 import { endExecutions } from './sql/end-executions.ts';
 import { endSteps, type SucceededStep } from './sql/end-steps.ts';
@@ -12,16 +15,20 @@ import { lockPlainExecutions } from './sql/lock-plain-executions.ts';
 /** A step that has succeeded, and the steps behind it: its end may be that of a scope. */
 export interface ScopeEnd extends SucceededStep {
   readonly next: readonly number[];
+  readonly queue: string;
+  /** With what a step that is ready by it, on the same queue, is claimed at once, where that is wanted. */
+  readonly nextToken: string | null;
 }
 
-/** What the end of a step has led to; `handedOn` are steps of others, which were let in instead. */
+/** What the end of a step has led to; what became ready may be a step of another execution, which was let in instead. */
 export interface ScopeEnded extends Omit<Advanced, 'released'> {
-  readonly handedOn: readonly ReadyStep[];
+  readonly continued?: ClaimedStep;
 }
 
 /**
  * The completions of many steps that may end scopes, in one transaction of set-based statements: the locks of throttles,
- * executions and steps are taken in their order, once for all of them, and whoever comes next is admitted together.
+ * executions and steps are taken in their order, once for all of them, whoever comes next is admitted together, and this
+ * process goes on with as many of them as have ended here.
  *
  * It takes only what is free and simple, one step of each execution. A token that is missing from the answer was not
  * ended, and nothing of it is written: it is gone, somebody holds its execution, or its end takes more than this knows
@@ -30,9 +37,9 @@ export interface ScopeEnded extends Omit<Advanced, 'released'> {
 export async function endScopes(
   pool: LedgerPool,
   writes: ResourceWrites,
-  wanted: readonly ScopeEnd[],
+  { wanted, claimant }: { readonly wanted: readonly ScopeEnd[]; readonly claimant: Claimant | null },
 ): Promise<ReadonlyMap<string, ScopeEnded>> {
-  const first = [...new Map(wanted.toReversed().map((end) => [end.executionId, end])).values()];
+  const first = [...Map.groupBy(wanted, ({ executionId }) => executionId).values()].flatMap(([end]) => end ?? []);
   return pool.transaction(async (connection) => {
     const lines = await listPermitKeysOf(connection, idsOf(first));
     const simple = first.filter(({ executionId }) => !lines.holding.has(executionId));
@@ -56,13 +63,45 @@ export async function endScopes(
       throw new LinesGrew('an execution has asked for further permits');
     }
     const handedOn = dropped.length === 0 ? [] : await admit(connection, writes, locked);
-    return new Map(
-      made.map(({ executionId, token }, index) => {
-        const { ready, ended: isEnded, waits } = advanced.get(executionId) ?? nothing;
-        return [token, { ready, ended: isEnded, waits, handedOn: index === 0 ? handedOn : [] }];
-      }),
-    );
+    return goOn(connection, claimant, { made, advanced, handedOn });
   });
+}
+
+interface Made {
+  readonly made: readonly ScopeEnd[];
+  readonly advanced: ReadonlyMap<string, Advanced>;
+  readonly handedOn: readonly ReadyStep[];
+}
+
+/** Claims what is ready now for whoever may go on: what stands behind its own step, or whoever was let in instead. */
+async function goOn(
+  connection: Connection,
+  claimant: Claimant | null,
+  { made, advanced, handedOn }: Made,
+): Promise<ReadonlyMap<string, ScopeEnded>> {
+  const others = [...handedOn];
+  const wishes = made.flatMap(({ executionId, queue, nextToken: token }) => {
+    if (token === null) return [];
+    const own = advanced.get(executionId)?.ready.find((step) => step.queue === queue);
+    const at = own === undefined ? others.findIndex((step) => step.queue === queue) : -1;
+    const wish = own ?? others[at];
+    if (at >= 0) others.splice(at, 1);
+    return wish === undefined ? [] : [{ ...wish, token }];
+  });
+  const claimed =
+    claimant === null || wishes.length === 0
+      ? new Map<string, ClaimedStep>()
+      : await claimSteps(connection, wishes, claimant);
+  const isLeft = ({ executionId, position }: ReadyStep): boolean =>
+    ![...claimed.values()].some((step) => step.executionId === executionId && step.position === position);
+  return new Map(
+    made.map(({ executionId, token, nextToken }, index) => {
+      const { ready, ended, waits } = advanced.get(executionId) ?? nothing;
+      const left = [...ready, ...(index === 0 ? handedOn : [])].filter((step) => isLeft(step));
+      const continued = nextToken === null ? undefined : claimed.get(nextToken);
+      return [token, { ready: left, ended, waits, ...(continued === undefined ? {} : { continued }) }];
+    }),
+  );
 }
 
 const nothing: Advanced = { ready: [], ended: false, released: [], waits: false };

@@ -17,6 +17,18 @@ const statementTimeoutMs = 15_000;
  */
 export const answerTimeoutMs = 20_000;
 
+/**
+ * What the engine asks for it finds by keys, and each connection keeps its plans. In a ledger that is small when they are
+ * made it would cost no more to read whole tables, and soon very much more: so it counts how many rows are looked at.
+ */
+const byKeys = `-c enable_seqscan=off -c random_page_cost=0.1 -c cpu_tuple_cost=0.1 -c cpu_index_tuple_cost=0.1 -c jit=off`;
+
+/** For statements that do read whole tables, until the end of their transaction. */
+export async function readsWholeTables(connection: Connection): Promise<void> {
+  await connection.query('SET LOCAL enable_seqscan = on');
+  await connection.query('SET LOCAL seq_page_cost = 0.1');
+}
+
 /** COMMIT was sent and no answer came: the transaction is either whole or not there at all. */
 export class CommitUnknown extends Error {}
 
@@ -40,7 +52,10 @@ export class LedgerPool implements Connection {
       query_timeout: answerTimeoutMs,
       keepAlive: true,
       ...config,
-      options: `${config.options ?? ''} -c statement_timeout=${statementTimeoutMs} -c lock_timeout=5s -c idle_in_transaction_session_timeout=10s`,
+      options: [
+        `${config.options ?? ''} -c statement_timeout=${statementTimeoutMs} -c lock_timeout=5s`,
+        `-c idle_in_transaction_session_timeout=10s ${byKeys}`,
+      ].join(' '),
     });
     this.#pool.on('error', (error) => logger.debug({ event: 'ledger.connection' }, error.message));
     surviveLostConnections(this.#pool);

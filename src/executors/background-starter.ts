@@ -2,7 +2,7 @@ import type { LedgerPool } from '../executions/ledger-pool.ts';
 import type { Scheduled } from '../executions/schedule-execution.ts';
 import { sqlState } from '../executions/sql-state.ts';
 import { findLiveKeys } from '../executions/sql/find-live-keys.ts';
-import { startBackground, type RunAnswer, type WantedRun } from '../executions/sql/start-background.ts';
+import { awaitRivals, startBackground, type RunAnswer, type WantedRun } from '../executions/sql/start-background.ts';
 import type { BackgroundRequest } from './background-request.ts';
 
 /** A request that waits for its batch. */
@@ -14,6 +14,9 @@ interface Waiting {
 }
 
 const batchSize = 500;
+
+/** So few keys are worth a lock each, which lets one of many who race for a key start it, and the others wait for him. */
+const racedKeys = 8;
 
 /** How often a start is tried again when the rival that it met has ended in the meantime. */
 const maxTries = 5;
@@ -78,21 +81,33 @@ export class BackgroundStarter {
     if (drafted.length === 0) return;
     try {
       const runs = drafted.map(({ run }) => run);
-      const answers = await startBackground(this.#pool, runs, this.#lockTimeoutMs);
+      const rivals = tries === 1 && runs.length <= racedKeys ? 'pass' : 'wait';
+      const answers = await startBackground(this.#pool, runs, { lockTimeoutMs: this.#lockTimeoutMs, rivals });
       const byId = new Map(answers.map((answer) => [answer.wanted_id, answer]));
       if (answers.some(({ created }) => created)) this.#onStarted();
       const again = drafted.filter(({ group, run }) => !settle(group, byId.get(run.execution.id)));
-      if (again.length > 0 && tries < maxTries)
-        await this.#answer(
-          again.map(({ group }) => group),
-          tries + 1,
-        );
-      else refuse(again, undefined);
+      if (again.length === 0 || tries >= maxTries) {
+        refuse(again, undefined);
+        return;
+      }
+      if (rivals === 'pass') await this.#awaitRivals(again);
+      await this.#answer(
+        again.map(({ group }) => group),
+        tries + 1,
+      );
     } catch (error) {
       // One of them is held up by a rival's open transaction, or is refused by the database: the others are not.
       if (drafted.length > 1) await Promise.all(drafted.map(({ group }) => this.#startGroups([group], tries)));
       else refuse(drafted, error);
     }
+  }
+
+  /** Whoever takes longer than the lock timeout is met again by the start itself, which says so. */
+  async #awaitRivals(drafted: readonly Drafted[]): Promise<void> {
+    const keys = drafted.map(({ run }) => run.execution.uniqueKey ?? '');
+    await awaitRivals(this.#pool, keys).catch((error: unknown) => {
+      if (sqlState(error) !== '55P03') throw error;
+    });
   }
 }
 

@@ -5,7 +5,7 @@ import type { Completions } from '../executions/completions.ts';
 import type { FinishAnswer } from '../executions/finish-step.ts';
 import { CommitUnknown, type LedgerPool } from '../executions/ledger-pool.ts';
 import { isConnectionError, isRefusal, sqlState } from '../executions/sql-state.ts';
-import { findClaimedStep } from '../executions/sql/find-claimed-step.ts';
+import { findStepOfToken } from '../executions/sql/find-claimed-step.ts';
 import { isAttemptRecorded } from '../executions/sql/is-attempt-recorded.ts';
 import type { ClaimedStep } from '../executions/claimed-step.ts';
 import type { StepOutcome } from '../executions/step-outcome.ts';
@@ -53,16 +53,15 @@ export async function completeStep(
   }
 }
 
-/** What a completion is answered whose own answer was lost; it may have claimed the next step. */
+/** What a completion is answered whose own answer was lost; it may have claimed the next step, or one of another execution. */
 async function finishedUnheard(
-  { executionId, next }: ClaimedStep,
+  { workerId }: ClaimedStep,
   outcome: StepOutcome,
   { pool, nextToken }: CompletionEnvironment,
 ): Promise<FinishAnswer> {
   const answer = { kind: 'finished', outcome, ready: [] } as const;
-  const [only] = next;
-  if (nextToken === null || only === undefined) return answer;
-  const continued = await findClaimedStep(pool, executionId, only, nextToken);
+  if (nextToken === null || workerId === null) return answer;
+  const continued = await findStepOfToken(pool, workerId, nextToken);
   return continued === undefined ? answer : { ...answer, continued };
 }
 

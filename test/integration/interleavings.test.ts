@@ -130,12 +130,19 @@ async function makeWorld(): Promise<World> {
   return { ids, held, heldBare, expired };
 }
 
+const claimant = {
+  workerId: newId(),
+  leaseMs: 30_000,
+  tasks: ['nothing'],
+  resourceTypes: ['volume'],
+  loneFrom: 2,
+};
+
 /** As completions do it: together with others where that is possible, else alone. */
 async function endScope(pool: LedgerPool, step: ClaimedStep): Promise<unknown> {
-  const { executionId, position, token, next } = step;
-  const ended = await endScopes(pool, engine.writes, [
-    { executionId, position, token, next, result: null, poll: null },
-  ]);
+  const { executionId, position, token, next, queue } = step;
+  const end = { executionId, position, token, next, queue, result: null, poll: null, nextToken: newClaimToken() };
+  const ended = await endScopes(pool, engine.writes, { wanted: [end], claimant });
   if (ended.has(token)) return undefined;
   return finishStep(pool, engine.writes, { step, outcome: { kind: 'succeeded', result: null } });
 }

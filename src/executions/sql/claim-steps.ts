@@ -9,6 +9,9 @@ export type Claimant = Pick<ClaimParams, 'workerId' | 'leaseMs' | 'tasks' | 'res
 /**
  * Many claims in one statement, by token. A row that somebody holds is passed over, so it waits for nobody; what is missing
  * from the answer may be claimed alone.
+ *
+ * The rows are found by their keys: written as `state = 'ready'` the condition would let the planner walk the index of all
+ * ready steps, however many there are.
  */
 export async function claimSteps(
   connection: Connection,
@@ -22,7 +25,8 @@ export async function claimSteps(
        JOIN unnest($1::uuid[], $2::integer[], $3::integer[], $4::uuid[]) AS w(execution_id, position, delivery, token)
          ON s.execution_id = w.execution_id AND s.position = w.position AND s.delivery = w.delivery
        JOIN ${schema}.execution AS e ON e.id = s.execution_id
-       WHERE s.state = 'ready' AND s.task = ANY ($7) AND NOT s.begins AND s.crashes < $9 AND e.state = 'running'
+       WHERE (s.state = 'ready') IS TRUE AND s.task = ANY ($7) AND NOT s.begins AND s.crashes < $9
+         AND (e.state = 'running') IS TRUE
          AND NOT EXISTS (SELECT 1 FROM ${schema}.queue q WHERE q.name = s.queue AND q.paused_at IS NOT NULL)
          AND (e.resource_type IS NULL OR e.resource_type = ANY ($8))
          AND NOT EXISTS (SELECT 1 FROM ${schema}.execution_resource r

@@ -22,7 +22,7 @@ export async function endSteps(connection: Connection, steps: readonly Succeeded
          AS w(execution_id, position, token, result, poll)
        JOIN ${schema}.step AS s ON s.execution_id = w.execution_id AND s.position = w.position,
          (SELECT ${schema}.clock() AS at) AS now
-       WHERE s.state = 'running' AND s.claim_token = w.token
+       WHERE (s.state = 'running') IS TRUE AND s.claim_token = w.token
        ORDER BY s.execution_id, s.position FOR UPDATE OF s SKIP LOCKED),
      ended AS (
        UPDATE ${schema}.step AS s

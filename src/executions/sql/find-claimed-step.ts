@@ -16,3 +16,18 @@ export async function findClaimedStep(
   );
   return rows[0] === undefined ? undefined : claimedStep(rows[0]);
 }
+
+/** The step that a claim of this token has taken, wherever it stands; one of those that run, so it is looked for among them. */
+export async function findStepOfToken(
+  connection: Connection,
+  workerId: string,
+  token: string,
+): Promise<ClaimedStep | undefined> {
+  const { rows } = await connection.query<ClaimedRow>(
+    `SELECT ${claimedColumns(connection)}
+     FROM ${connection.schema}.step AS s JOIN ${connection.schema}.execution AS e ON e.id = s.execution_id
+     WHERE s.state = 'running' AND s.worker_id = $1 AND s.claim_token = $2`,
+    [workerId, token],
+  );
+  return rows[0] === undefined ? undefined : claimedStep(rows[0]);
+}

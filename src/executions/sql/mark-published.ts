@@ -13,7 +13,7 @@ export async function markPublished(connection: Connection, steps: readonly Unpu
        SELECT s.execution_id, s.position, p.epoch FROM ${schema}.step AS s
        JOIN unnest($1::uuid[], $2::integer[], $3::integer[], $4::bigint[]) AS p(execution_id, position, delivery, epoch)
          ON s.execution_id = p.execution_id AND s.position = p.position AND s.delivery = p.delivery
-       WHERE s.state = 'ready' ORDER BY s.execution_id, s.position FOR UPDATE OF s SKIP LOCKED)
+       WHERE (s.state = 'ready') IS TRUE ORDER BY s.execution_id, s.position FOR UPDATE OF s SKIP LOCKED)
      UPDATE ${schema}.step AS s SET published_epoch = published.epoch
      FROM published WHERE s.execution_id = published.execution_id AND s.position = published.position`,
     [

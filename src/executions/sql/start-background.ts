@@ -34,14 +34,18 @@ export interface RunAnswer {
  *
  * Waits for rivals' open transactions with one of the keys, up to the lock timeout that is given (55P03). Reads and
  * locks by the partial unique index on live keys and the primary key of `remembered_run`, sorted by key.
+ *
+ * @param rivals - `pass`: whoever finds another of these statements at work on a key does nothing for it, and gets no
+ *   answer; {@link awaitRivals} tells when that one is over.
  */
 export async function startBackground(
   connection: Connection,
   wanted: readonly WantedRun[],
-  lockTimeoutMs: number,
+  { lockTimeoutMs, rivals }: { readonly lockTimeoutMs: number; readonly rivals: 'wait' | 'pass' },
 ): Promise<RunAnswer[]> {
   if (wanted.length === 0) return [];
   const { schema } = connection;
+  const isFree = rivals === 'wait' ? '' : `AND pg_try_advisory_xact_lock(${rivalsLock('w.unique_key')})`;
   const { rows } = await connection.query<RunAnswer>(
     `WITH wanted AS MATERIALIZED (
        SELECT * FROM jsonb_to_recordset($1::jsonb) AS w(${bareColumns},
@@ -54,7 +58,7 @@ export async function startBackground(
        WHERE w.remembered_token IS NULL OR w.remembered_token = m.token
      ), begun AS (
        ${insertExecutionsSql(schema, `(SELECT set_config('lock_timeout', $2, true)) AS timeout, wanted AS w`)}
-       WHERE NOT EXISTS (SELECT 1 FROM live WHERE live.unique_key = w.unique_key) ORDER BY w.unique_key
+       WHERE NOT EXISTS (SELECT 1 FROM live WHERE live.unique_key = w.unique_key) ${isFree} ORDER BY w.unique_key
        ON CONFLICT DO NOTHING RETURNING id, unique_key
      ), planned AS (${insertBegunStepsSql(schema)}
      ), noted AS (${insertBegunEventsSql(schema)}
@@ -81,6 +85,19 @@ export async function startBackground(
     [JSON.stringify(wanted.map((run) => wantedRow(run))), `${lockTimeoutMs}ms`],
   );
   return rows;
+}
+
+/** Waits until nobody is at work on one of the keys any more, up to the lock timeout of the connection (55P03). */
+export async function awaitRivals(connection: Connection, uniqueKeys: readonly string[]): Promise<void> {
+  await connection.query(
+    `SELECT count(pg_advisory_xact_lock_shared(${rivalsLock('key')}))
+     FROM (SELECT key FROM unnest($1::text[]) AS key ORDER BY key) AS k`,
+    [uniqueKeys],
+  );
+}
+
+function rivalsLock(key: string): string {
+  return `hashtextextended(${key}, 8112)`;
 }
 
 function wantedRow(run: WantedRun): object {
