@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
 
 export interface Contender {
   readonly name: string;
@@ -21,6 +22,7 @@ export interface Servers {
 
 const marker = '@@';
 const startTimeoutMs = 60_000;
+const settleMs = 500;
 
 /** A contestant's process, which answers one question after another; see `answering.ts`. */
 export class Contestant {
@@ -38,6 +40,8 @@ export class Contestant {
       isPython ? [file] : ['--disable-warning=ExperimentalWarning', file],
       {
         stdio: ['pipe', 'pipe', 'inherit'],
+        // A group of its own, with whatever it starts.
+        detached: true,
         env: {
           ...process.env,
           NODE_ENV: 'production',
@@ -48,7 +52,10 @@ export class Contestant {
       },
     );
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-    const timer = setTimeout(() => child.kill('SIGKILL'), startTimeoutMs);
+    const endWithUs = (): void => signalGroup(child, 'SIGKILL');
+    process.once('exit', endWithUs);
+    child.once('exit', () => process.off('exit', endWithUs));
+    const timer = setTimeout(endWithUs, startTimeoutMs);
     const versions = await answerOf(name, lines, 'versions');
     clearTimeout(timer);
     return new Contestant(name, child, lines, versions as Record<string, string>);
@@ -72,6 +79,17 @@ export class Contestant {
     return (await answerOf(this.name, this.#lines, 'answer')) as Answer;
   }
 
+  /** Stops it where it is, so that it takes nothing from whoever is measured now. */
+  freeze(): void {
+    signalGroup(this.#process, 'SIGSTOP');
+  }
+
+  /** Lets it go on, and gives it time to do what has become due meanwhile. */
+  async thaw(): Promise<void> {
+    signalGroup(this.#process, 'SIGCONT');
+    await pause(settleMs);
+  }
+
   /** Seconds of processor time so far, and resident megabytes now; Linux only. */
   async use(): Promise<{ readonly cpuSeconds: number; readonly megabytes: number }> {
     const folder = `/proc/${this.#process.pid}`;
@@ -83,10 +101,21 @@ export class Contestant {
   async stop(): Promise<void> {
     if (this.#process.exitCode !== null) return;
     const exited = once(this.#process, 'exit');
-    const timer = setTimeout(() => this.#process.kill('SIGKILL'), 10_000);
+    const timer = setTimeout(() => signalGroup(this.#process, 'SIGKILL'), 10_000);
+    signalGroup(this.#process, 'SIGCONT');
     this.#process.stdin?.end();
     await exited;
     clearTimeout(timer);
+  }
+}
+
+/** To a contestant and whatever it has started; one that has ended is beyond it. */
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined || child.exitCode !== null) return;
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // It has ended just now.
   }
 }
 

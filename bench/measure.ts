@@ -62,7 +62,7 @@ export function percentile(values: readonly number[], share: number): number {
 
 /**
  * All contestants are started, each is asked once to warm up, and then they take turns, so that whatever else the machine
- * does meets all of them. One that cannot be started or cannot answer is left out, with a note.
+ * does meets all of them; those whose turn it is not are frozen. One that cannot be started or cannot answer is left out, with a note.
  *
  * @returns By name, in the order of the contenders; more is better or worse as `ask` means it.
  */
@@ -81,6 +81,8 @@ export async function inTurns(
     for (let round = -1; round < bench.size.rounds; round += 1) {
       for (const contestant of running) {
         if (!values.has(contestant.name)) continue;
+        for (const other of running) if (other !== contestant) other.freeze();
+        await contestant.thaw();
         try {
           const value = await ask(contestant, round);
           if (round >= 0) values.get(contestant.name)?.push(value);

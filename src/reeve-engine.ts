@@ -88,7 +88,9 @@ export function assembleEngine(
   const writes = new ResourceStore(resources);
   let after = '';
   const admit = async (): Promise<void> => {
-    after = (await admitWaiting(pool, writes, after)).next;
+    const { next, more } = await admitWaiting(pool, writes, after);
+    after = next;
+    if (more) relay.nudge();
   };
   const look = new SharedLook(pool);
   const relay = new Relay({

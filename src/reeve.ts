@@ -16,7 +16,7 @@ import {
 import { explainExecution, explainResource, type Explanation } from './executions/explain.ts';
 import type { Violation } from './executions/invariant-check.ts';
 import { checkInvariants } from './executions/invariants.ts';
-import { poolConfigOf, readsWholeTables } from './executions/ledger-pool.ts';
+import { poolConfigOf, wholeTables } from './executions/ledger-pool.ts';
 import { migrateLedger } from './executions/migrate-ledger.ts';
 import {
   listExecutions,
@@ -316,10 +316,7 @@ export class Reeve implements Execute, ExecuteInline {
   /** Every row that breaks a rule of the ledger; an empty list is the only good answer. Harmless at any time. */
   async checkInvariants(): Promise<Violation[]> {
     const { pool, resources } = await this.#connect();
-    return pool.transaction(async (connection) => {
-      await readsWholeTables(connection);
-      return checkInvariants(connection, resources.checks());
-    });
+    return checkInvariants(wholeTables(pool), resources.checks());
   }
 
   /** Stops the workers, then everything else; the application's DataSource stays open. May be called again. */

@@ -114,8 +114,8 @@ function plainMove(step: ClaimedStep, outcome: StepOutcome, nextToken: string | 
 }
 
 function scopeEnd(step: ClaimedStep, outcome: StepOutcome, nextToken: string | null): ScopeEnd | undefined {
-  const { effects, next, queue } = step;
-  if (effects.permits !== 'releases' || next.length === 0) return undefined;
+  const { effects, next, queue, parentId } = step;
+  if (effects.permits !== 'releases' || next.length === 0 || parentId !== null) return undefined;
   const succeeded = plainSuccess(step, outcome);
   return succeeded && { ...succeeded, next, queue, nextToken };
 }

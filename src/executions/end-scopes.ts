@@ -2,15 +2,15 @@ import { advanceAll, type Advanced } from './advance-steps.ts';
 import type { ClaimedStep } from './claimed-step.ts';
 import type { Connection } from './connection.ts';
 import type { LedgerPool } from './ledger-pool.ts';
-import { admit, lockKeys, LinesGrew } from './permits.ts';
+import { admit, freedBy, lockKeys, LinesGrew, nobody, type Admitted } from './permits.ts';
 import type { ResourceWrites } from './resource-writes.ts';
 import type { ReadyStep } from './sql/advance-steps.ts';
 import { claimSteps, type Claimant } from './sql/claim-steps.ts';
 import { dropReleased } from './sql/drop-permits.ts';
 import { endExecutions } from './sql/end-executions.ts';
 import { endSteps, type SucceededStep } from './sql/end-steps.ts';
-import { listPermitKeysOf } from './sql/list-lines-of.ts';
-import { lockPlainExecutions } from './sql/lock-plain-executions.ts';
+import { listPlainLines } from './sql/list-lines-of.ts';
+import { lockExecutions } from './sql/lock-executions.ts';
 
 /** A step that has succeeded, and the steps behind it: its end may be that of a scope. */
 export interface ScopeEnd extends SucceededStep {
@@ -41,11 +41,11 @@ export async function endScopes(
 ): Promise<ReadonlyMap<string, ScopeEnded>> {
   const first = [...Map.groupBy(wanted, ({ executionId }) => executionId).values()].flatMap(([end]) => end ?? []);
   return pool.transaction(async (connection) => {
-    const lines = await listPermitKeysOf(connection, idsOf(first));
-    const simple = first.filter(({ executionId }) => !lines.holding.has(executionId));
+    const { keys, plain } = await listPlainLines(connection, idsOf(first));
+    const simple = first.filter(({ executionId }) => plain.has(executionId));
     if (simple.length === 0) return new Map();
-    const locked = lines.keys.length === 0 ? [] : await lockKeys(connection, lines.keys);
-    const mine = await lockPlainExecutions(connection, idsOf(simple));
+    const locked = await lockKeys(connection, keys);
+    const mine = await lockExecutions(connection, idsOf(simple), 'update');
     const owned = simple.filter(({ executionId }) => mine.has(executionId));
     const tokens = owned.length === 0 ? new Set<string>() : await endSteps(connection, owned);
     const made = owned.filter(({ token }) => tokens.has(token));
@@ -62,7 +62,7 @@ export async function endScopes(
     if (dropped.some(({ key, resource }) => resource !== null || !locked.includes(key))) {
       throw new LinesGrew('an execution has asked for further permits');
     }
-    const handedOn = dropped.length === 0 ? [] : await admit(connection, writes, locked);
+    const handedOn = dropped.length === 0 ? nobody : await admit(connection, writes, locked, freedBy(dropped));
     return goOn(connection, claimant, { made, advanced, handedOn });
   });
 }
@@ -70,7 +70,7 @@ export async function endScopes(
 interface Made {
   readonly made: readonly ScopeEnd[];
   readonly advanced: ReadonlyMap<string, Advanced>;
-  readonly handedOn: readonly ReadyStep[];
+  readonly handedOn: Admitted;
 }
 
 /** Claims what is ready now for whoever may go on: what stands behind its own step, or whoever was let in instead. */
@@ -79,7 +79,10 @@ async function goOn(
   claimant: Claimant | null,
   { made, advanced, handedOn }: Made,
 ): Promise<ReadonlyMap<string, ScopeEnded>> {
-  const others = [...handedOn];
+  // Whose execution is paused or canceled just now goes on, or not, in its own time.
+  const isWanted = claimant !== null && made.some(({ nextToken }) => nextToken !== null);
+  const running = await lockExecutions(connection, isWanted ? idsOf(handedOn.ready) : [], 'share');
+  const others = handedOn.ready.filter(({ executionId }) => running.has(executionId));
   const wishes = made.flatMap(({ executionId, queue, nextToken: token }) => {
     if (token === null) return [];
     const own = advanced.get(executionId)?.ready.find((step) => step.queue === queue);
@@ -97,15 +100,18 @@ async function goOn(
   return new Map(
     made.map(({ executionId, token, nextToken }, index) => {
       const { ready, ended, waits } = advanced.get(executionId) ?? nothing;
-      const left = [...ready, ...(index === 0 ? handedOn : [])].filter((step) => isLeft(step));
+      const left = [...ready, ...(index === 0 ? handedOn.ready : [])].filter((step) => isLeft(step));
       const continued = nextToken === null ? undefined : claimed.get(nextToken);
-      return [token, { ready: left, ended, waits, ...(continued === undefined ? {} : { continued }) }];
+      return [
+        token,
+        { ready: left, ended, waits: waits || handedOn.more, ...(continued === undefined ? {} : { continued }) },
+      ];
     }),
   );
 }
 
 const nothing: Advanced = { ready: [], ended: false, released: [], waits: false };
 
-function idsOf(ends: readonly ScopeEnd[]): string[] {
-  return ends.map(({ executionId }) => executionId);
+function idsOf(all: readonly { readonly executionId: string }[]): string[] {
+  return all.map(({ executionId }) => executionId);
 }

@@ -7,7 +7,7 @@ import { endOpen } from './end-open.ts';
 import type { LedgerPool } from './ledger-pool.ts';
 import { lostResource } from './lost-resource.ts';
 import { mainResource } from './main-resource.ts';
-import { checkLines, handOn, lockLines } from './permits.ts';
+import { checkLines, handOn, lockLines, nobody, type Admitted } from './permits.ts';
 import { inLockOrder, type ResourceChange, type ResourceRef, type ResourceWrites } from './resource-writes.ts';
 import { resolveSavedFields } from './step-references.ts';
 import type { StepOutcome } from './step-outcome.ts';
@@ -35,7 +35,7 @@ export type FinishAnswer =
       readonly ready: readonly ReadyStep[];
       /** Whether its execution fails or is canceled, and something of it is still under way. */
       readonly ending?: boolean;
-      /** Whether a scope was reached, whose permits are to be looked for. */
+      /** Whether somebody stands in line, for whom there may be permits. */
       readonly waits?: boolean;
       /** `false` where nothing can have become due later; absent where that is not known. */
       readonly dueLater?: false;
@@ -219,12 +219,12 @@ class Completion {
     const { release } = this.#step.effects;
     const scopes = release === undefined ? released : [release, ...released];
     if (!ended) {
-      const handed = scopes.length > 0 ? await this.#handOn(scopes) : [];
-      return { kind: 'finished', outcome, ready: [...ready, ...handed], waits };
+      const handed = scopes.length > 0 ? await this.#handOn(scopes) : nobody;
+      return { kind: 'finished', outcome, ready: [...ready, ...handed.ready], waits: waits || handed.more };
     }
     if (mode === 'share') throw new NeedsExclusiveLock();
     const executionEnded = await endSucceeded(this.#ending(resources));
-    return { kind: 'finished', outcome, ready: await this.#handOn('all'), executionEnded };
+    return { kind: 'finished', outcome, ...(await this.#handedOn('all')), executionEnded };
   }
 
   /** A child that has ended in the meantime is not waited for: the step is looked at again at once. */
@@ -272,10 +272,10 @@ class Completion {
     const { executionId } = this.#step;
     if ((await endOpen(this.#connection, executionId, 'skipped')) > 0) {
       await markFailing(this.#connection, executionId, errorJson(error));
-      return { kind: 'finished', outcome, ready: await this.#handOn('waiting'), ending: true };
+      return { kind: 'finished', outcome, ...(await this.#handedOn('waiting')), ending: true };
     }
     await endFailed(this.#ending(resources), error);
-    return { kind: 'finished', outcome, ready: await this.#handOn('all'), executionEnded: 'failed' };
+    return { kind: 'finished', outcome, ...(await this.#handedOn('all')), executionEnded: 'failed' };
   }
 
   /**
@@ -291,11 +291,16 @@ class Completion {
       return { kind: 'finished', outcome, ready: [], ending: true };
     }
     await endCanceled(this.#ending(resources), error);
-    return { kind: 'finished', outcome, ready: await this.#handOn('all'), executionEnded: 'canceled' };
+    return { kind: 'finished', outcome, ...(await this.#handedOn('all')), executionEnded: 'canceled' };
   }
 
-  async #handOn(which: readonly number[] | 'waiting' | 'all'): Promise<readonly ReadyStep[]> {
-    if (this.#locked.length === 0) return [];
+  async #handedOn(which: 'waiting' | 'all'): Promise<Pick<FinishAnswer & { kind: 'finished' }, 'ready' | 'waits'>> {
+    const { ready, more } = await this.#handOn(which);
+    return { ready, waits: more };
+  }
+
+  async #handOn(which: readonly number[] | 'waiting' | 'all'): Promise<Admitted> {
+    if (this.#locked.length === 0) return nobody;
     return handOn(this.#connection, this.#writes, this.#step.executionId, { which, locked: this.#locked });
   }
 

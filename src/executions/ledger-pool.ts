@@ -21,12 +21,19 @@ export const answerTimeoutMs = 20_000;
  * What the engine asks for it finds by keys, and each connection keeps its plans. In a ledger that is small when they are
  * made it would cost no more to read whole tables, and soon very much more: so it counts how many rows are looked at.
  */
-const byKeys = `-c enable_seqscan=off -c random_page_cost=0.1 -c cpu_tuple_cost=0.1 -c cpu_index_tuple_cost=0.1 -c jit=off`;
+export const byKeys = `-c enable_seqscan=off -c random_page_cost=0.1 -c cpu_tuple_cost=0.1 -c cpu_index_tuple_cost=0.1 -c jit=off`;
 
-/** For statements that do read whole tables, until the end of their transaction. */
-export async function readsWholeTables(connection: Connection): Promise<void> {
-  await connection.query('SET LOCAL enable_seqscan = on');
-  await connection.query('SET LOCAL seq_page_cost = 0.1');
+/** For statements that do read whole tables: each is a transaction of its own, so that none keeps its locks for the others. */
+export function wholeTables(pool: LedgerPool): Connection {
+  return {
+    schema: pool.schema,
+    query: (text, params) =>
+      pool.transaction(async (connection) => {
+        await connection.query('SET LOCAL enable_seqscan = on');
+        await connection.query('SET LOCAL seq_page_cost = 0.1');
+        return connection.query(text, params);
+      }),
+  };
 }
 
 /** COMMIT was sent and no answer came: the transaction is either whole or not there at all. */

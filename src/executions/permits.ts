@@ -5,7 +5,7 @@ import type { LedgerPool } from './ledger-pool.ts';
 import { heldResource } from './hold-key.ts';
 import { inLockOrder, type ResourceRef, type ResourceWrites } from './resource-writes.ts';
 import type { ReadyStep } from './sql/advance-steps.ts';
-import { dropPermits } from './sql/drop-permits.ts';
+import { dropPermits, type DroppedPermit } from './sql/drop-permits.ts';
 import { enterScopes } from './sql/enter-scopes.ts';
 import { holdPermits } from './sql/hold-permits.ts';
 import { listLine } from './sql/list-line.ts';
@@ -22,6 +22,17 @@ import { takeHolds } from './take-holds.ts';
  */
 export class LinesGrew extends Error {
   readonly code = '40001';
+}
+
+/** What an admission has led to. */
+export interface Admitted {
+  /** The steps that became ready, of any execution. */
+  readonly ready: readonly ReadyStep[];
+  /**
+   * Whether another round may find somebody: scopes that begin with scopes stand in other lines, not all that may be were
+   * looked at, or a line was full, so that whoever came while this transaction was open has passed it over.
+   */
+  readonly more: boolean;
 }
 
 const keysPerRound = 100;
@@ -64,15 +75,13 @@ export async function checkLines(
 /**
  * Takes permits of an execution away and hands them on to whoever comes next, in the same transaction. The caller holds
  * the locks of `locked`; whoever wants other keys as well is admitted by the next round of {@link admitWaiting}.
- *
- * @returns The steps that became ready, of any execution.
  */
 export async function handOn(
   connection: Connection,
   writes: ResourceWrites,
   executionId: string,
   { which, locked }: { readonly which: readonly number[] | 'waiting' | 'all'; readonly locked: readonly string[] },
-): Promise<ReadyStep[]> {
+): Promise<Admitted> {
   const dropped = await dropPermits(connection, executionId, which);
   const held = dropped.flatMap(({ held: isHeld, shared, resource }) =>
     isHeld && !shared && resource !== null ? [resource] : [],
@@ -80,7 +89,17 @@ export async function handOn(
   for (const ref of inLockOrder(held)) {
     await writes.change(connection, ref, { executionId, owner: 'mine', ownerAfter: 'none' });
   }
-  return dropped.length === 0 ? [] : admit(connection, writes, locked);
+  return dropped.length === 0 ? nobody : admit(connection, writes, locked, freedBy(dropped));
+}
+
+export const nobody: Admitted = { ready: [], more: false };
+
+/** How much room there is again at each key. */
+export function freedBy(
+  dropped: readonly Pick<DroppedPermit, 'key' | 'held' | 'shared'>[],
+): ReadonlyMap<string, number> {
+  const keys = dropped.flatMap(({ key, held, shared }) => (held && !shared ? [key] : []));
+  return new Map([...Map.groupBy(keys, (key) => key)].map(([key, all]) => [key, all.length]));
 }
 
 /**
@@ -88,41 +107,54 @@ export async function handOn(
  * that cannot be moved on keeps no other from it; the first failure is thrown at the end.
  *
  * @param after - The key behind which to begin: a hundred lines are looked at, and the next call goes on behind them.
+ * @returns Also whether it should be called again at once.
  */
 export async function admitWaiting(
   pool: LedgerPool,
   writes: ResourceWrites,
   after = '',
-): Promise<{ readonly ready: readonly ReadyStep[]; readonly next: string }> {
+): Promise<Admitted & { readonly next: string }> {
   const keys = await listWaitingKeys(pool, { after, limit: keysPerRound });
   const ready: ReadyStep[] = [];
   const failures: unknown[] = [];
+  let more = false;
   for (const key of keys) {
     const admitted = pool.transaction(async (connection) =>
       admit(connection, writes, await lockKeys(connection, [key])),
     );
     await admitted.then(
-      (steps) => ready.push(...steps),
-      (error: unknown) => failures.push(error),
+      (one) => {
+        ready.push(...one.ready);
+        more ||= one.more;
+      },
+      (error: unknown) => {
+        failures.push(error);
+      },
     );
   }
   if (failures.length > 0) throw failures[0];
-  return { ready, next: keys.length < keysPerRound ? '' : (keys.at(-1) ?? '') };
+  return { ready, more, next: keys.length < keysPerRound ? '' : (keys.at(-1) ?? '') };
 }
 
 /**
  * Admits from the lines of locked keys until nobody may be any more. One look is enough, unless a scope was refused, and
  * whoever stands behind it may be next, or scopes begin with scopes, which stand in line now.
+ *
+ * @param freed - How much room this transaction has made at each key.
  */
 export async function admit(
   connection: Connection,
   writes: ResourceWrites,
   locked: readonly string[],
-): Promise<ReadyStep[]> {
-  if (locked.length === 0) return [];
+  freed: ReadonlyMap<string, number> = new Map(),
+): Promise<Admitted> {
+  if (locked.length === 0) return nobody;
   const ready: ReadyStep[] = [];
+  let full: readonly string[] | undefined;
+  let nested = false;
   for (;;) {
     const room = await listRoom(connection, locked);
+    full ??= [...freed].flatMap(([key, count]) => ((room.get(key)?.room ?? 0) <= count ? [key] : []));
     const line = await listLine(connection, room);
     let refused = 0;
     const admitted = await chooseAdmitted(line, room, async (scope) => {
@@ -135,7 +167,12 @@ export async function admit(
       return false;
     });
     const waits = admitted.length > 0 && (await letIn(connection, admitted, ready));
-    if ((refused === 0 && !waits) || ready.length > admittedAtOnce) return ready;
+    nested ||= waits;
+    const isDone = refused === 0 && !waits;
+    if (!isDone && ready.length <= admittedAtOnce) continue;
+    const taken = freedBy(admitted.flatMap(({ permits }) => permits.map((permit) => ({ ...permit, held: true }))));
+    const hasRoom = full.some((key) => (room.get(key)?.room ?? 0) > (taken.get(key) ?? 0));
+    return { ready, more: nested || !isDone || hasRoom };
   }
 }
 

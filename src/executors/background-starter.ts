@@ -79,26 +79,33 @@ export class BackgroundStarter {
       (draft) => draft !== undefined,
     );
     if (drafted.length === 0) return;
+    const rivals = tries === 1 && drafted.length <= racedKeys ? 'pass' : 'wait';
+    let answers: readonly RunAnswer[];
     try {
       const runs = drafted.map(({ run }) => run);
-      const rivals = tries === 1 && runs.length <= racedKeys ? 'pass' : 'wait';
-      const answers = await startBackground(this.#pool, runs, { lockTimeoutMs: this.#lockTimeoutMs, rivals });
-      const byId = new Map(answers.map((answer) => [answer.wanted_id, answer]));
-      if (answers.some(({ created }) => created)) this.#onStarted();
-      const again = drafted.filter(({ group, run }) => !settle(group, byId.get(run.execution.id)));
-      if (again.length === 0 || tries >= maxTries) {
-        refuse(again, undefined);
-        return;
-      }
+      answers = await startBackground(this.#pool, runs, { lockTimeoutMs: this.#lockTimeoutMs, rivals });
+    } catch (error) {
+      // One of them is held up by a rival's open transaction, or is refused by the database: the others are not.
+      if (drafted.length > 1) await Promise.all(drafted.map(({ group }) => this.#startGroups([group], tries)));
+      else refuse(drafted, error);
+      return;
+    }
+    if (answers.some(({ created }) => created)) this.#onStarted();
+    const byId = new Map(answers.map((answer) => [answer.wanted_id, answer]));
+    const again = drafted.filter(({ group, run }) => !settle(group, byId.get(run.execution.id)));
+    if (again.length === 0) return;
+    if (tries >= maxTries) {
+      refuse(again, undefined);
+      return;
+    }
+    try {
       if (rivals === 'pass') await this.#awaitRivals(again);
       await this.#answer(
         again.map(({ group }) => group),
         tries + 1,
       );
     } catch (error) {
-      // One of them is held up by a rival's open transaction, or is refused by the database: the others are not.
-      if (drafted.length > 1) await Promise.all(drafted.map(({ group }) => this.#startGroups([group], tries)));
-      else refuse(drafted, error);
+      refuse(again, error);
     }
   }
 

@@ -33,6 +33,8 @@ export async function scheduleMany(
     for (const [index, request] of requests.entries()) {
       const run = await atPlace(index, requests.length, async () => bareRun(scheduler, request));
       if (run === undefined) {
+        // Whoever comes first in the list comes first in the lines as well.
+        if (bulk.standsInLine) await bulk.flush();
         scheduled.push(await atPlace(index, requests.length, async () => scheduler.schedule(manager, request)));
       } else {
         await bulk.add(run);
@@ -58,6 +60,10 @@ class Bulk {
 
   constructor(connection: Connection) {
     this.#connection = connection;
+  }
+
+  get standsInLine(): boolean {
+    return this.#runs.some(({ steps }) => steps.some(({ effects }) => effects.acquire !== undefined));
   }
 
   async add(run: BareExecution): Promise<void> {

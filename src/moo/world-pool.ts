@@ -2,7 +2,7 @@ import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import { atMost } from '../core/at-most.ts';
 import type { Logger } from '../core/logging.ts';
 import type { Connection, Rows } from '../executions/connection.ts';
-import { surviveLostConnections } from '../executions/ledger-pool.ts';
+import { byKeys, surviveLostConnections } from '../executions/ledger-pool.ts';
 import { isStalePlan, prepared } from '../executions/prepared-statement.ts';
 import { isConnectionError } from '../executions/sql-state.ts';
 
@@ -51,7 +51,7 @@ export class WorldPool implements Connection {
     const flags = Object.entries(settings).map(([name, ms]) => `-c ${name}=${Math.ceil(ms)}ms`);
     // What verbs read they find by indexes, whatever the parameters: planned once for each connection, also while the
     // tables are so small that a plan for their size would be wrong soon.
-    flags.push('-c plan_cache_mode=force_generic_plan', '-c enable_seqscan=off');
+    flags.push('-c plan_cache_mode=force_generic_plan', byKeys);
     this.#pool = new Pool({
       application_name: 'reeve-verbs',
       connectionTimeoutMillis: 10_000,

@@ -80,7 +80,10 @@ export class LocalRunner {
     while ((await readyDue(pool, batchSize)).count === batchSize);
     for (const id of await listOrphans(pool, batchSize)) await cancel(id);
     for (const id of await listEnded(pool, batchSize)) await settleExecution(pool, writes, id);
-    while ((await admitWaiting(pool, writes)).ready.length > 0);
+    for (let more = true; more;) {
+      const admitted = await admitWaiting(pool, writes);
+      more = admitted.more || admitted.ready.length > 0;
+    }
   }
 
   /**

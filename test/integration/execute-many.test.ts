@@ -1,6 +1,12 @@
 import { expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { defineActionExecutor, defineBackgroundTask, defineExecutor, defineTask } from '../../src/index.ts';
+import {
+  defineActionExecutor,
+  defineBackgroundTask,
+  defineExecutor,
+  defineTask,
+  defineThrottle,
+} from '../../src/index.ts';
 import { describeOnBrokers, makeBundle, type Bundle } from '../support/bundle.ts';
 import { ended, readVolume, volumeIn } from '../support/start.ts';
 import { Outside, testResources, Volume } from '../support/volume.ts';
@@ -48,6 +54,24 @@ describeOnBrokers('many operations in one transaction', (broker) => {
       );
       expect(row?.context).toMatchObject({ n });
     }
+  });
+
+  it('stand in line in the order of the list, also where some of them have keys', async () => {
+    const closed = defineThrottle({ name: 'closed', limit: 0 });
+    const throttled = defineExecutor({
+      name: 'throttled',
+      input: z.object({ n: z.number() }),
+      plan: (p) => p.throttled(closed, (q) => q.run(none)),
+    });
+    await using bundle = await makeBundle(broker, { tasks: [none], executors: [throttled] });
+    const started = await bundle.dataSource.transaction((manager) =>
+      bundle.reeve
+        .in(manager)
+        .executeMany(throttled, [[{ n: 1 }], [{ n: 2 }, { idempotencyKey: 'second' }], [{ n: 3 }], [{ n: 4 }]]),
+    );
+    const line = await bundle.query<{ id: string }>(`SELECT execution_id AS id FROM reeve.permit ORDER BY place`);
+    expect(line.map(({ id }) => id)).toEqual(started.map(({ executionId }) => executionId));
+    for (const { executionId } of started) await bundle.reeve.cancel(executionId);
   });
 
   it('leave nothing when the transaction is rolled back', async () => {

@@ -1,33 +1,38 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { createLogger, defineExecutor, defineTask } from '../../src/index.ts';
+import { createLogger, defineExecutor, defineTask, defineThrottle } from '../../src/index.ts';
 import { newClaimToken, newId } from '../../src/core/ids.ts';
 import type { Connection, Rows } from '../../src/executions/connection.ts';
 import { LedgerPool, poolConfigOf } from '../../src/executions/ledger-pool.ts';
 import { advanceOnce } from '../../src/executions/sql/advance-steps.ts';
+import { claimStep } from '../../src/executions/sql/claim-step.ts';
 import { claimSteps } from '../../src/executions/sql/claim-steps.ts';
 import { dropReleased } from '../../src/executions/sql/drop-permits.ts';
 import { endSteps } from '../../src/executions/sql/end-steps.ts';
 import { enterScopes } from '../../src/executions/sql/enter-scopes.ts';
 import { findLiveKeys } from '../../src/executions/sql/find-live-keys.ts';
 import { startBackground, type WantedRun } from '../../src/executions/sql/start-background.ts';
-import { listPermitKeysOf } from '../../src/executions/sql/list-lines-of.ts';
-import { lockPlainExecutions } from '../../src/executions/sql/lock-plain-executions.ts';
+import { listPlainLines } from '../../src/executions/sql/list-lines-of.ts';
+import { lockExecutions } from '../../src/executions/sql/lock-executions.ts';
 import { markPublished } from '../../src/executions/sql/mark-published.ts';
 import { moveOn } from '../../src/executions/sql/move-on.ts';
 import { makeBundle, type Bundle } from '../support/bundle.ts';
 
 const backlog = 3_000;
 const echo = defineTask({ name: 'echo', run: () => null });
+const closed = defineThrottle({ name: 'closed', limit: 0 });
+const throttled = defineExecutor({ name: 'throttled', plan: (p) => p.throttled(closed, (q) => q.run(echo)) });
 const chain = defineExecutor({ name: 'chain', plan: (p) => p.run(echo).run(echo) });
 
 let bundle: Bundle;
 let pool: LedgerPool;
+/** One of those that are ready, and one of those that stand in line. */
 let executionId = '';
+let waiting = '';
 
-async function start(count: number): Promise<readonly string[]> {
+async function start(executor: typeof chain, count: number): Promise<readonly string[]> {
   const started = await bundle.dataSource.transaction((manager) =>
     bundle.reeve.in(manager).executeMany(
-      chain,
+      executor,
       Array.from({ length: count }, () => []),
     ),
   );
@@ -36,12 +41,14 @@ async function start(count: number): Promise<readonly string[]> {
 
 /** Plans are made, and kept, while the ledger is small; then comes the backlog. */
 beforeAll(async () => {
-  bundle = await makeBundle('postgres', { executors: [chain], tasks: [echo] });
+  bundle = await makeBundle('postgres', { executors: [chain, throttled], tasks: [echo] });
   pool = new LedgerPool({ ...poolConfigOf(bundle.dataSource), max: 1 }, 'reeve', createLogger('silent'));
-  [executionId = ''] = await start(20);
+  [executionId = ''] = await start(chain, 20);
+  [waiting = ''] = await start(throttled, 20);
   await bundle.query('VACUUM ANALYZE reeve.step, reeve.execution, reeve.permit');
   for (const run of Object.values(statements)) await blocksOf(run);
-  executionId = (await start(backlog))[backlog / 2] ?? '';
+  executionId = (await start(chain, backlog))[backlog / 2] ?? '';
+  waiting = (await start(throttled, backlog))[backlog / 2] ?? '';
 }, 60_000);
 
 afterAll(async () => {
@@ -133,21 +140,23 @@ const wanted: WantedRun = {
 const statements: Readonly<Record<string, (connection: Connection) => Promise<unknown>>> = {
   'a publication is marked': (c) => markPublished(c, [{ executionId, ...place }]),
   'a step is claimed': (c) => claimSteps(c, [{ executionId, position: 0, delivery: 1, token }], continuing),
+  'a step that begins a resource is claimed': (c) =>
+    claimStep(c, { executionId, position: 0, delivery: 1, token, ...continuing }, true),
   'a chain moves on': (c) =>
     moveOn(
       c,
       [{ executionId, position: 0, token, ...texts, next: 1, leadsToEnd: false, nextToken: token }],
       continuing,
     ),
-  'executions are locked': (c) => lockPlainExecutions(c, [executionId]),
+  'executions are locked': (c) => lockExecutions(c, [executionId], 'update'),
   'steps end together': (c) => endSteps(c, [{ executionId, position: 0, token, ...texts }]),
   'what is behind them advances': (c) => advanceOnce(c, [{ executionId, position: 2 }]),
-  'the lines of executions are looked up': (c) => listPermitKeysOf(c, [executionId]),
-  'scopes are entered': (c) => enterScopes(c, [{ executionId, position: 0 }]),
+  'the lines of executions are looked up': (c) => listPlainLines(c, [waiting]),
+  'scopes are entered': (c) => enterScopes(c, [{ executionId: waiting, position: 0 }]),
   'live keys are looked up': (c) => findLiveKeys(c, ['pull:old', 'pull:new']),
   'a background task is started': (c) => startBackground(c, [wanted], { lockTimeoutMs: 1_000, rivals: 'wait' }),
   'a background task is raced for': (c) => startBackground(c, [wanted], { lockTimeoutMs: 1_000, rivals: 'pass' }),
-  'permits are dropped': (c) => dropReleased(c, [executionId], []),
+  'permits are dropped': (c) => dropReleased(c, [waiting], []),
 };
 
 it.each(Object.entries(statements))(

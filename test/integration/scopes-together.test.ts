@@ -6,6 +6,7 @@ import { takeStep } from '../../src/executions/claim-step.ts';
 import { Completions } from '../../src/executions/completions.ts';
 import type { Connection } from '../../src/executions/connection.ts';
 import type { FinishAnswer } from '../../src/executions/finish-step.ts';
+import { findStepOfToken } from '../../src/executions/sql/find-claimed-step.ts';
 import { checkInvariants } from '../../src/executions/invariants.ts';
 import { CommitUnknown, LedgerPool, poolConfigOf } from '../../src/executions/ledger-pool.ts';
 import { admitWaiting } from '../../src/executions/permits.ts';
@@ -14,6 +15,7 @@ import { makeEngine, type Engine } from '../../src/reeve-engine.ts';
 import { ActiveClaim } from '../../src/workers/active-claims.ts';
 import { completeStep } from '../../src/workers/complete-step.ts';
 import { makeBundle, type Bundle } from '../support/bundle.ts';
+import { eventually } from '../support/eventually.ts';
 import { SteppedPool } from '../support/stepped-pool.ts';
 
 const limit = 10;
@@ -78,6 +80,16 @@ async function claimed(executionId: string, position: number): Promise<ClaimedSt
   return answer.step;
 }
 
+/** What a completion has claimed before. */
+async function claimedStep(executionId: string): Promise<ClaimedStep> {
+  const [row] = await bundle.query<{ claim_token: string }>(
+    `SELECT claim_token FROM reeve.step WHERE execution_id = '${executionId}' AND state = 'running'`,
+  );
+  const step = await findStepOfToken(engine.pool, claimant.workerId, row?.claim_token ?? '');
+  if (step === undefined) throw new Error(`nothing of ${executionId} runs`);
+  return step;
+}
+
 /** What a finish has led to, in short. */
 function led(answer: FinishAnswer | undefined): object {
   if (answer?.kind !== 'finished') throw new Error(answer?.kind ?? 'no answer');
@@ -123,6 +135,50 @@ describe('the ends of scopes that come at the same time', () => {
     expect(led(last)).toEqual({ executionEnded: undefined, continued: third, ready: [] });
     await end([last]);
     expect(await bundle.query(`SELECT held FROM reeve.throttle WHERE key = 'one'`)).toEqual([{ held: 0 }]);
+  });
+
+  it('say that somebody may have passed a line while it was full, when it is not any more', async () => {
+    const [first = '', second = ''] = await started(many, 2);
+    const rest = await started(many, limit - 2);
+    const [next = ''] = await started(many, 1);
+    const steps = [await claimed(first, 1), await claimed(second, 1)];
+    const completions = completionsOn(engine.pool);
+    const answers = await Promise.all(steps.map((step) => completions.finish(step, success, newClaimToken())));
+    expect(answers.map((answer) => led(answer))).toMatchObject([{ continued: next }, { continued: undefined }]);
+    expect(answers.map((answer) => answer.kind === 'finished' && answer.waits)).toContain(true);
+    const [held = ''] = rest;
+    const last = await completions.finish(await claimed(held, 1), success, null);
+    expect(last).toMatchObject({ ready: [], waits: false });
+    await end(answers);
+    for (const id of rest.slice(1)) await bundle.reeve.cancel(id);
+  });
+
+  it('make whoever pauses what they go on with wait for them, as a claim does', async () => {
+    const pool = new SteppedPool(bundle.dataSource);
+    const completions = completionsOn(pool);
+    const [first = '', second = '', third = ''] = await started(away, 3);
+    pool.arm(Number.POSITIVE_INFINITY);
+    const answer = await completions.finish(await claimed(first, 1), success, newClaimToken());
+    expect(led(answer)).toMatchObject({ continued: second });
+    pool.arm(pool.statements);
+    const step = await claimedStep(second);
+    const finish = completions.finish(step, success, newClaimToken());
+    await pool.stopped.promise;
+    let isPaused = false;
+    const pausing = bundle.reeve.pause(third).then(() => {
+      isPaused = true;
+    });
+    await eventually(async () => {
+      const waiting = `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
+      expect(await bundle.query(waiting)).not.toEqual([]);
+    });
+    expect(isPaused).toBe(false);
+    pool.go.resolve();
+    await pausing;
+    expect(led(await finish)).toMatchObject({ continued: third });
+    await pool.close();
+    await bundle.reeve.resume(third);
+    await end([await finish]);
   });
 
   it('whose answer is lost have claimed the step of another for whoever asked, and he goes on with it', async () => {

@@ -39,17 +39,15 @@ export const simulationSabotages: readonly SimulationSabotage[] = [
       {
         file: 'src/executions/permits.ts',
         from: 'admit(connection, writes, await lockKeys(connection, [key])),',
-        to: 'admit(connection, writes, await lockKeys(connection, [key]), counted),',
+        to: 'admit(connection, writes, await lockKeys(connection, [key]), undefined, counted),',
       },
       {
         file: 'src/executions/permits.ts',
-        from: `  locked: readonly string[],
-): Promise<ReadyStep[]> {
-  if`,
-        to: `  locked: readonly string[],
+        from: `  freed: ReadonlyMap<string, number> = new Map(),
+): Promise<Admitted> {`,
+        to: `  freed: ReadonlyMap<string, number> = new Map(),
   counted?: Awaited<ReturnType<typeof listRoom>>,
-): Promise<ReadyStep[]> {
-  if`,
+): Promise<Admitted> {`,
       },
       {
         file: 'src/executions/permits.ts',

@@ -36,7 +36,7 @@ export async function claimStep(
        claimed_at = now.at, started_at = coalesce(s.started_at, now.at),
        lease_until = now.at + $6 * interval '1 millisecond'
      FROM ${schema}.execution AS e, (SELECT ${schema}.clock() AS at) AS now
-     WHERE s.execution_id = $1 AND s.position = $2 AND s.delivery = $3 AND s.state = 'ready'
+     WHERE s.execution_id = $1 AND s.position = $2 AND s.delivery = $3 AND (s.state = 'ready') IS TRUE
        AND s.task = ANY ($7) AND s.begins = $8 AND s.crashes < $10 AND e.id = s.execution_id AND e.state = 'running'
        AND NOT EXISTS (SELECT 1 FROM ${schema}.queue q WHERE q.name = s.queue AND q.paused_at IS NOT NULL)
        AND (e.resource_type IS NULL OR e.resource_type = ANY ($9))

@@ -40,9 +40,9 @@ export async function dropReleased(
   connection: Connection,
   ended: readonly string[],
   released: readonly StepPlace[],
-): Promise<readonly Pick<DroppedPermit, 'key' | 'resource'>[]> {
+): Promise<readonly DroppedPermit[]> {
   const { schema } = connection;
-  const { rows } = await connection.query<Pick<DroppedPermit, 'key' | 'resource'>>(
+  const { rows } = await connection.query<DroppedPermit>(
     `WITH dropped AS (
        DELETE FROM ${schema}.permit AS p
        WHERE p.execution_id = ANY ($1::uuid[] || $2::uuid[]) AND (p.execution_id = ANY ($1) OR EXISTS (
@@ -50,7 +50,7 @@ export async function dropReleased(
          WHERE r.execution_id = p.execution_id AND r.position = p.position))
        RETURNING key, held, shared, ${resourceSql} AS resource),
      counted AS (${countDownSql(schema)})
-     SELECT key, resource FROM dropped ORDER BY key`,
+     SELECT key, held, shared, resource FROM dropped ORDER BY key`,
     [ended, released.map(({ executionId }) => executionId), released.map(({ position }) => position)],
   );
   return rows;

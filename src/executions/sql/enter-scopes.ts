@@ -20,8 +20,8 @@ export async function enterScopes(
        SELECT s.execution_id, s.position,
          EXISTS (SELECT 1 FROM place AS p WHERE p.execution_id = s.execution_id AND p.position = s.position) AS first
        FROM ${schema}.step AS s
-       WHERE s.execution_id = ANY ($1) AND s.state = 'waiting' AND s.waiting_for IN ('permit', 'hold')
-         AND (EXISTS (SELECT 1 FROM place AS p WHERE p.execution_id = s.execution_id AND p.position = s.position) OR (
+       WHERE s.execution_id = ANY ($1) AND (s.state = 'waiting') IS TRUE
+         AND s.waiting_for IN ('permit', 'hold') AND (EXISTS (SELECT 1 FROM place AS p WHERE p.execution_id = s.execution_id AND p.position = s.position) OR (
            NOT EXISTS (SELECT 1 FROM ${schema}.permit AS o
              WHERE o.execution_id = s.execution_id AND o.position = s.position)
            AND EXISTS (SELECT 1 FROM place AS p JOIN ${schema}.permit AS o

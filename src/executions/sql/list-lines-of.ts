@@ -9,19 +9,24 @@ export async function listPermitKeys(connection: Connection, executionId: string
   return rows.map((row) => row.key);
 }
 
-/** The keys of the permits of many executions, and which of them hold, or want to hold, a resource. */
-export async function listPermitKeysOf(
+/**
+ * The keys of the permits of those executions whose scopes may end together with others: without resources, rules, holds
+ * and a parent, none of which an execution gets later, but for holds.
+ */
+export async function listPlainLines(
   connection: Connection,
   executionIds: readonly string[],
-): Promise<{ readonly keys: readonly string[]; readonly holding: ReadonlySet<string> }> {
-  const { rows } = await connection.query<{ execution_id: string; key: string; holds: boolean }>(
-    `SELECT execution_id, key, bool_or(resource_type IS NOT NULL) AS holds FROM ${connection.schema}.permit
-     WHERE execution_id = ANY ($1) GROUP BY execution_id, key`,
+): Promise<{ readonly keys: readonly string[]; readonly plain: ReadonlySet<string> }> {
+  const { schema } = connection;
+  const { rows } = await connection.query<{ execution_id: string; key: string }>(
+    `SELECT p.execution_id, p.key FROM ${schema}.permit AS p JOIN ${schema}.execution AS e ON e.id = p.execution_id
+     WHERE p.execution_id = ANY ($1) AND e.parent_id IS NULL
+       AND NOT EXISTS (SELECT 1 FROM ${schema}.permit AS h WHERE h.execution_id = e.id AND h.resource_type IS NOT NULL)
+       AND NOT EXISTS (SELECT 1 FROM ${schema}.execution_resource AS r WHERE r.execution_id = e.id)
+       AND NOT EXISTS (SELECT 1 FROM ${schema}.execution_rule AS r WHERE r.execution_id = e.id)`,
     [executionIds],
   );
-  const holding = new Set(rows.flatMap((row) => (row.holds ? [row.execution_id] : [])));
-  const keys = rows.flatMap((row) => (holding.has(row.execution_id) ? [] : [row.key]));
-  return { keys: [...new Set(keys)], holding };
+  return { keys: [...new Set(rows.map(({ key }) => key))], plain: new Set(rows.map((row) => row.execution_id)) };
 }
 
 /** The keys, and all keys of those who stand first in their lines: what must be locked to hand a permit on. */
