@@ -134,6 +134,7 @@ export function chaosApp({ url, outsideUrl, redis }: Place) {
   });
   const narrow = defineThrottle(thing, { name: 'narrow', key: (row: Thing) => row.name.charAt(0), limit: 2 });
   const wide = defineThrottle(thing, { name: 'wide', limit: 3 });
+  const open = defineThrottle({ name: 'open', limit: 2 });
   const chain = defineExecutor({
     name: 'chain',
     input: works,
@@ -144,6 +145,16 @@ export function chaosApp({ url, outsideUrl, redis }: Place) {
     input: works,
     plan: (p, input) =>
       p.groupEach(input.works, (q, one) => q.run(step, one).run(step, one), { concurrency: 2 }).run(step, { ms: 20 }),
+  });
+  const turns = defineExecutor({
+    name: 'turns',
+    input: works,
+    plan: (p, input) =>
+      p
+        .throttled(open, (q) =>
+          q.each(input.works, (r, one) => r.run(step, one)).run(step, { ms: 10, throttles: ['open'] }),
+        )
+        .run(step, { ms: 10 }),
   });
   const create = defineCreateExecutor(thing, {
     name: 'thing.create',
@@ -171,7 +182,7 @@ export function chaosApp({ url, outsideUrl, redis }: Place) {
   const reeve = defineReeve({
     dataSource,
     redis,
-    executors: [chain, group, create, act, parent],
+    executors: [chain, group, turns, create, act, parent],
     tasks: [step, tidy, tick],
     verbs: {},
     // Deaths are many here, and none of them is the fault of the step.
@@ -179,7 +190,7 @@ export function chaosApp({ url, outsideUrl, redis }: Place) {
     poolSize: 6,
     logger: createLogger((process.env['REEVE_TEST_LOG'] as 'debug' | undefined) ?? 'silent'),
   });
-  return { dataSource, outside, reeve, thing, chain, group, create, act, parent, tidy, tick };
+  return { dataSource, outside, reeve, thing, chain, group, turns, create, act, parent, tidy, tick };
 }
 
 export type ChaosApp = ReturnType<typeof chaosApp>;

@@ -9,6 +9,8 @@ const kinds = [
   'chain',
   'chain',
   'group',
+  'turns',
+  'turns',
   'create',
   'create',
   'create',
@@ -103,6 +105,8 @@ async function start(app: ChaosApp, random: TestRandom, { id, kind, letter }: As
       return started(reeve.execute(app.chain, input, options));
     case 'group':
       return started(reeve.execute(app.group, input, options));
+    case 'turns':
+      return started(reeve.execute(app.turns, { works: someWorks(random, ['open']) }, options));
     case 'parent':
       return started(reeve.execute(app.parent, input, options));
     case 'verb': {
