@@ -62,7 +62,8 @@ export function percentile(values: readonly number[], share: number): number {
 
 /**
  * All contestants are started, each is asked once to warm up, and then they take turns, so that whatever else the machine
- * does meets all of them; those whose turn it is not are frozen. One that cannot be started or cannot answer is left out, with a note.
+ * does meets all of them; those whose turn it is not are frozen. One that cannot be started or cannot answer is left out,
+ * with a note.
  *
  * @returns By name, in the order of the contenders; more is better or worse as `ask` means it.
  */

@@ -36,10 +36,16 @@ export async function advanceSteps(
   return advanced.get(executionId) ?? { ready: [], ended: next.length === 0, released: [], waits: false };
 }
 
-/** The same for many executions, by their ids; the caller has locked them all. */
+/**
+ * The same for many executions, by their ids; the caller has locked them all.
+ *
+ * @param joins - `run`, where the executions are not locked: a join that is reached is left to a worker, whose completion
+ *   does what its end takes.
+ */
 export async function advanceAll(
   connection: Connection,
   next: readonly StepPlace[],
+  joins: 'pass' | 'run' = 'pass',
 ): Promise<ReadonlyMap<string, Advanced>> {
   const advanced = new Map<string, Advancing>();
   const of = ({ executionId }: StepPlace): Advancing => {
@@ -50,7 +56,7 @@ export async function advanceAll(
   let open = next;
   while (open.length > 0) {
     const behind: StepPlace[] = [];
-    for (const row of await advanceOnce(connection, open)) {
+    for (const row of await advanceOnce(connection, open, joins)) {
       const { executionId } = row;
       const one = of(row);
       const moved = [row, ...(await membersInstead(connection, row))];
@@ -65,26 +71,6 @@ export async function advanceAll(
   }
   for (const [executionId, { waiting }] of advanced) await requestPermits(connection, executionId, waiting);
   return new Map([...advanced].map(([id, one]) => [id, { ...one, waits: one.waiting.length > 0 }]));
-}
-
-/**
- * Moves executions on behind scopes that they have just entered; a join that is reached is left to a worker, whose
- * completion does what its end takes, because the executions are not locked here.
- */
-export async function advanceBehindScopes(
-  connection: Connection,
-  next: readonly StepPlace[],
-): Promise<Pick<Advanced, 'ready' | 'waits'>> {
-  const ready: ReadyStep[] = [];
-  let waits = false;
-  for (const row of next.length === 0 ? [] : await advanceOnce(connection, next, 'run')) {
-    const moved = [row, ...(await membersInstead(connection, row))];
-    const waiting = waitingOf(moved);
-    await requestPermits(connection, row.executionId, waiting);
-    ready.push(...readyOf(moved));
-    waits ||= waiting.length > 0;
-  }
-  return { ready, waits };
 }
 
 /** The join of a bounded group that members have reached, but not the last, lets as many others start. */

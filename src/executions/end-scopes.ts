@@ -4,7 +4,7 @@ import type { Connection } from './connection.ts';
 import type { LedgerPool } from './ledger-pool.ts';
 import { admit, freedBy, lockKeys, LinesGrew, nobody, type Admitted } from './permits.ts';
 import type { ResourceWrites } from './resource-writes.ts';
-import type { ReadyStep } from './sql/advance-steps.ts';
+import type { StepPlace } from './sql/advance-steps.ts';
 import { claimSteps, type Claimant } from './sql/claim-steps.ts';
 import { dropReleased } from './sql/drop-permits.ts';
 import { endExecutions } from './sql/end-executions.ts';
@@ -37,7 +37,7 @@ export interface ScopeEnded extends Omit<Advanced, 'released'> {
 export async function endScopes(
   pool: LedgerPool,
   writes: ResourceWrites,
-  { wanted, claimant }: { readonly wanted: readonly ScopeEnd[]; readonly claimant: Claimant | null },
+  { wanted, claimant }: { readonly wanted: readonly ScopeEnd[]; readonly claimant: Claimant },
 ): Promise<ReadonlyMap<string, ScopeEnded>> {
   const first = [...Map.groupBy(wanted, ({ executionId }) => executionId).values()].flatMap(([end]) => end ?? []);
   return pool.transaction(async (connection) => {
@@ -47,7 +47,8 @@ export async function endScopes(
     const locked = await lockKeys(connection, keys);
     const mine = await lockExecutions(connection, idsOf(simple), 'update');
     const owned = simple.filter(({ executionId }) => mine.has(executionId));
-    const tokens = owned.length === 0 ? new Set<string>() : await endSteps(connection, owned);
+    if (owned.length === 0) return new Map();
+    const tokens = await endSteps(connection, owned);
     const made = owned.filter(({ token }) => tokens.has(token));
     if (made.length === 0) return new Map();
 
@@ -76,11 +77,11 @@ interface Made {
 /** Claims what is ready now for whoever may go on: what stands behind its own step, or whoever was let in instead. */
 async function goOn(
   connection: Connection,
-  claimant: Claimant | null,
+  claimant: Claimant,
   { made, advanced, handedOn }: Made,
 ): Promise<ReadonlyMap<string, ScopeEnded>> {
   // Whose execution is paused or canceled just now goes on, or not, in its own time.
-  const isWanted = claimant !== null && made.some(({ nextToken }) => nextToken !== null);
+  const isWanted = made.some(({ nextToken }) => nextToken !== null);
   const running = await lockExecutions(connection, isWanted ? idsOf(handedOn.ready) : [], 'share');
   const others = handedOn.ready.filter(({ executionId }) => running.has(executionId));
   const wishes = made.flatMap(({ executionId, queue, nextToken: token }) => {
@@ -91,16 +92,12 @@ async function goOn(
     if (at >= 0) others.splice(at, 1);
     return wish === undefined ? [] : [{ ...wish, token }];
   });
-  const claimed =
-    claimant === null || wishes.length === 0
-      ? new Map<string, ClaimedStep>()
-      : await claimSteps(connection, wishes, claimant);
-  const isLeft = ({ executionId, position }: ReadyStep): boolean =>
-    ![...claimed.values()].some((step) => step.executionId === executionId && step.position === position);
+  const claimed = wishes.length === 0 ? new Map<string, ClaimedStep>() : await claimSteps(connection, wishes, claimant);
+  const taken = new Set([...claimed.values()].map((step) => placeOf(step)));
   return new Map(
     made.map(({ executionId, token, nextToken }, index) => {
       const { ready, ended, waits } = advanced.get(executionId) ?? nothing;
-      const left = [...ready, ...(index === 0 ? handedOn.ready : [])].filter((step) => isLeft(step));
+      const left = [...ready, ...(index === 0 ? handedOn.ready : [])].filter((step) => !taken.has(placeOf(step)));
       const continued = nextToken === null ? undefined : claimed.get(nextToken);
       return [
         token,
@@ -111,6 +108,10 @@ async function goOn(
 }
 
 const nothing: Advanced = { ready: [], ended: false, released: [], waits: false };
+
+function placeOf({ executionId, position }: StepPlace): string {
+  return `${executionId}:${position}`;
+}
 
 function idsOf(all: readonly { readonly executionId: string }[]): string[] {
   return all.map(({ executionId }) => executionId);

@@ -1,4 +1,4 @@
-import { advanceBehindScopes, fillGroups } from './advance-steps.ts';
+import { advanceAll, fillGroups } from './advance-steps.ts';
 import { chooseAdmitted, type WaitingScope } from './choose-admitted.ts';
 import type { Connection } from './connection.ts';
 import type { LedgerPool } from './ledger-pool.ts';
@@ -98,8 +98,13 @@ export const nobody: Admitted = { ready: [], more: false };
 export function freedBy(
   dropped: readonly Pick<DroppedPermit, 'key' | 'held' | 'shared'>[],
 ): ReadonlyMap<string, number> {
-  const keys = dropped.flatMap(({ key, held, shared }) => (held && !shared ? [key] : []));
-  return new Map([...Map.groupBy(keys, (key) => key)].map(([key, all]) => [key, all.length]));
+  return countByKey(dropped.filter(({ held }) => held));
+}
+
+/** Shared permits take no room. */
+function countByKey(permits: readonly Pick<DroppedPermit, 'key' | 'shared'>[]): ReadonlyMap<string, number> {
+  const counted = permits.filter(({ shared }) => !shared);
+  return new Map([...Map.groupBy(counted, ({ key }) => key)].map(([key, all]) => [key, all.length]));
 }
 
 /**
@@ -170,7 +175,7 @@ export async function admit(
     nested ||= waits;
     const isDone = refused === 0 && !waits;
     if (!isDone && ready.length <= admittedAtOnce) continue;
-    const taken = freedBy(admitted.flatMap(({ permits }) => permits.map((permit) => ({ ...permit, held: true }))));
+    const taken = countByKey(admitted.flatMap(({ permits }) => permits));
     const hasRoom = full.some((key) => (room.get(key)?.room ?? 0) > (taken.get(key) ?? 0));
     return { ready, more: nested || !isDone || hasRoom };
   }
@@ -186,8 +191,8 @@ async function letIn(connection: Connection, admitted: readonly WaitingScope[], 
     permits.map(({ position }) => ({ executionId, position })),
   );
   const { next, parked } = await enterScopes(connection, places);
-  const begun = await advanceBehindScopes(connection, next);
-  ready.push(...begun.ready);
+  const begun = [...(await advanceAll(connection, next, 'run')).values()];
+  ready.push(...begun.flatMap((one) => one.ready));
   for (const executionId of parked) ready.push(...(await fillGroups(connection, executionId)));
-  return begun.waits || parked.length > 0;
+  return begun.some(({ waits }) => waits) || parked.length > 0;
 }

@@ -18,7 +18,8 @@ export interface ManyOptions {
 
 /**
  * Starts many operations in the caller's transaction, all or none of them: the first that is refused is thrown with its
- * place in the list, and nothing of the others is left. What the ledger cannot refuse (no resource, no key, no hook) is stored by one statement for thousands of steps; everything else one after another, in the order of the list.
+ * place in the list, and nothing of the others is left. What the ledger cannot refuse (no resource, no key, no hook) is
+ * stored by one statement for thousands of steps; everything else one after another, in the order of the list.
  */
 export async function scheduleMany(
   scheduler: ExecutionScheduler,

@@ -24,16 +24,7 @@ export async function endSteps(connection: Connection, steps: readonly Succeeded
          (SELECT ${schema}.clock() AS at) AS now
        WHERE (s.state = 'running') IS TRUE AND s.claim_token = w.token
        ORDER BY s.execution_id, s.position FOR UPDATE OF s SKIP LOCKED),
-     ended AS (
-       UPDATE ${schema}.step AS s
-       SET state = 'succeeded', claim_token = NULL, lease_until = NULL, run_at = NULL, finished_at = m.at,
-         result = m.result::jsonb, error = NULL, poll = m.poll::jsonb, progress = NULL
-       FROM mine AS m WHERE s.execution_id = m.execution_id AND s.position = m.position),
-     recorded AS (
-       INSERT INTO ${schema}.attempt
-         (execution_id, position, fence, claim_token, number, worker_id, outcome, started_at, ended_at)
-       SELECT m.execution_id, m.position, m.fence, m.token, m.attempt, m.worker_id, 'succeeded', m.claimed_at, m.at
-       FROM mine AS m)
+     ${endedSql(schema, 'mine')}
      SELECT token FROM mine`,
     [
       steps.map(({ executionId }) => executionId),
@@ -44,4 +35,18 @@ export async function endSteps(connection: Connection, steps: readonly Succeeded
     ],
   );
   return new Set(rows.map(({ token }) => token));
+}
+
+/** Ends the steps in `rows`, which are locked, and writes their attempts down: the parts `ended` and `recorded` of a statement. */
+export function endedSql(schema: string, rows: string): string {
+  return `ended AS (
+       UPDATE ${schema}.step AS s
+       SET state = 'succeeded', claim_token = NULL, lease_until = NULL, run_at = NULL, finished_at = m.at,
+         result = m.result::jsonb, error = NULL, poll = m.poll::jsonb, progress = NULL
+       FROM ${rows} AS m WHERE s.execution_id = m.execution_id AND s.position = m.position),
+     recorded AS (
+       INSERT INTO ${schema}.attempt
+         (execution_id, position, fence, claim_token, number, worker_id, outcome, started_at, ended_at)
+       SELECT m.execution_id, m.position, m.fence, m.token, m.attempt, m.worker_id, 'succeeded', m.claimed_at, m.at
+       FROM ${rows} AS m)`;
 }

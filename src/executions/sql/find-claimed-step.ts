@@ -8,13 +8,8 @@ export async function findClaimedStep(
   position: number,
   token: string,
 ): Promise<ClaimedStep | undefined> {
-  const { rows } = await connection.query<ClaimedRow>(
-    `SELECT ${claimedColumns(connection)}
-     FROM ${connection.schema}.step AS s JOIN ${connection.schema}.execution AS e ON e.id = s.execution_id
-     WHERE s.execution_id = $1 AND s.position = $2 AND s.claim_token = $3`,
-    [executionId, position, token],
-  );
-  return rows[0] === undefined ? undefined : claimedStep(rows[0]);
+  const isHeld = 's.execution_id = $1 AND s.position = $2 AND s.claim_token = $3';
+  return find(connection, isHeld, [executionId, position, token]);
 }
 
 /** The step that a claim of this token has taken, wherever it stands; one of those that run, so it is looked for among them. */
@@ -23,11 +18,19 @@ export async function findStepOfToken(
   workerId: string,
   token: string,
 ): Promise<ClaimedStep | undefined> {
+  return find(connection, `s.state = 'running' AND s.worker_id = $1 AND s.claim_token = $2`, [workerId, token]);
+}
+
+async function find(
+  connection: Connection,
+  condition: string,
+  params: readonly unknown[],
+): Promise<ClaimedStep | undefined> {
   const { rows } = await connection.query<ClaimedRow>(
     `SELECT ${claimedColumns(connection)}
      FROM ${connection.schema}.step AS s JOIN ${connection.schema}.execution AS e ON e.id = s.execution_id
-     WHERE s.state = 'running' AND s.worker_id = $1 AND s.claim_token = $2`,
-    [workerId, token],
+     WHERE ${condition}`,
+    params,
   );
   return rows[0] === undefined ? undefined : claimedStep(rows[0]);
 }

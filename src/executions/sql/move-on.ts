@@ -1,15 +1,10 @@
 import { claimedColumns, claimedStep, type ClaimedRow, type ClaimedStep } from '../claimed-step.ts';
 import type { Connection } from '../connection.ts';
 import type { ReadyStep } from './advance-steps.ts';
+import { endedSql, type SucceededStep } from './end-steps.ts';
 
 /** A step that has succeeded, and the one step behind it. */
-export interface Move {
-  readonly executionId: string;
-  readonly position: number;
-  readonly token: string;
-  /** JSON texts; null where there is none. */
-  readonly result: string | null;
-  readonly poll: string | null;
+export interface Move extends SucceededStep {
   readonly next: number;
   /** Whether the step behind it is the last join of the plan. */
   readonly leadsToEnd: boolean;
@@ -147,16 +142,7 @@ function decidedSql({ schema }: Connection): string {
 function moveOnSql(connection: Connection): string {
   const { schema } = connection;
   return `${decidedSql(connection)},
-     ended AS (
-       UPDATE ${schema}.step AS s
-       SET state = 'succeeded', claim_token = NULL, lease_until = NULL, run_at = NULL, finished_at = m.at,
-         result = m.result::jsonb, error = NULL, poll = m.poll::jsonb, progress = NULL
-       FROM made AS m WHERE s.execution_id = m.execution_id AND s.position = m.position),
-     recorded AS (
-       INSERT INTO ${schema}.attempt
-         (execution_id, position, fence, claim_token, number, worker_id, outcome, started_at, ended_at)
-       SELECT m.execution_id, m.position, m.fence, m.token, m.attempt, m.worker_id, 'succeeded', m.claimed_at, m.at
-       FROM made AS m),
+     ${endedSql(schema, 'made')},
      moved AS (
        UPDATE ${schema}.step AS s
        SET open_predecessors = d.open, state = d.state,

@@ -33,15 +33,32 @@ export async function requestPermits(
        FROM (SELECT position, effects FROM ${schema}.step
          WHERE execution_id = $1 AND position = ANY ($2) AND effects ? 'acquire'
            ${unit === 'apart' ? `AND state = 'waiting' AND waiting_for IN ('permit', 'hold')` : ''} ORDER BY position) AS s)
-     INSERT INTO ${schema}.permit (execution_id, position, last_position, key, name, max_held, level, place, shared,
-       resource_type, resource_id, requested_at)
-     SELECT $1, w.position, (w.acquire ->> 'last')::integer, k.key, k.name, k."limit", k.level,
-       ${unit === 'apart' ? 'w.place' : 'one.place'},
-       k.key IN (SELECT i.key FROM inherited AS i), k.resource ->> 'type', k.resource ->> 'id', ${schema}.clock()
-     FROM wanted AS w ${unit === 'apart' ? '' : `CROSS JOIN (SELECT ${place} AS place) AS one`}
-     CROSS JOIN LATERAL jsonb_to_recordset(w.acquire -> 'keys')
-       AS k(key text, name text, "limit" integer, level integer, resource jsonb)
-     ON CONFLICT DO NOTHING`,
+     ${insertPermitsSql(schema, {
+       execution: '$1',
+       place: unit === 'apart' ? 'w.place' : 'one.place',
+       shared: 'k.key IN (SELECT i.key FROM inherited AS i)',
+       from: `wanted AS w ${unit === 'apart' ? '' : `CROSS JOIN (SELECT ${place} AS place) AS one`}`,
+     })}`,
     [executionId, positions],
   );
+}
+
+/** Where the parts of permits come from, as SQL; `from` gives rows `w` with the position of a scope and what it acquires. */
+export interface PermitSource {
+  readonly execution: string;
+  readonly place: string;
+  readonly shared: string;
+  readonly from: string;
+}
+
+/** The statement of {@link requestPermits}, which others may make a part of theirs: a row for each key of each scope. */
+export function insertPermitsSql(schema: string, { execution, place, shared, from }: PermitSource): string {
+  return `INSERT INTO ${schema}.permit (execution_id, position, last_position, key, name, max_held, level, place, shared,
+       resource_type, resource_id, requested_at)
+     SELECT ${execution}, w.position, (w.acquire ->> 'last')::integer, k.key, k.name, k."limit", k.level, ${place},
+       ${shared}, k.resource ->> 'type', k.resource ->> 'id', ${schema}.clock()
+     FROM ${from}
+     CROSS JOIN LATERAL jsonb_to_recordset(w.acquire -> 'keys')
+       AS k(key text, name text, "limit" integer, level integer, resource jsonb)
+     ON CONFLICT DO NOTHING`;
 }

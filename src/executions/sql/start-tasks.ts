@@ -9,6 +9,7 @@ import {
 } from './insert-executions.ts';
 import type { StepDraft } from '../step-plan.ts';
 import type { UnpublishedStep } from './list-unpublished-steps.ts';
+import { insertPermitsSql } from './request-permits.ts';
 
 /** Characters of one statement: PostgreSQL takes no JSON of more than 256 MB, and less is kinder to its memory. */
 const longestText = 8_000_000;
@@ -72,16 +73,14 @@ async function start(
   return rows;
 }
 
-/** A place in line for each scope in `planned` that waits, as {@link requestPermits} gives it; none of them has a parent. */
+/** A place in line for each scope in `planned` that waits; none of them has a parent, so nothing is shared. */
 function insertLineSql(schema: string): string {
-  return `INSERT INTO ${schema}.permit (execution_id, position, last_position, key, name, max_held, level, place, shared,
-       resource_type, resource_id, requested_at)
-     SELECT w.execution_id, w.position, (w.acquire ->> 'last')::integer, k.key, k.name, k."limit", k.level, w.place,
-       false, k.resource ->> 'type', k.resource ->> 'id', ${schema}.clock()
-     FROM (SELECT p.*, nextval('${schema}.permit_place') AS place FROM (
+  return insertPermitsSql(schema, {
+    execution: 'w.execution_id',
+    place: 'w.place',
+    shared: 'false',
+    from: `(SELECT p.*, nextval('${schema}.permit_place') AS place FROM (
          SELECT execution_id, position, effects -> 'acquire' AS acquire FROM planned
-         WHERE state = 'waiting' AND waiting_for IN ('permit', 'hold') ORDER BY execution_id, position) AS p) AS w
-     CROSS JOIN LATERAL jsonb_to_recordset(w.acquire -> 'keys')
-       AS k(key text, name text, "limit" integer, level integer, resource jsonb)
-     ON CONFLICT DO NOTHING`;
+         WHERE state = 'waiting' AND waiting_for IN ('permit', 'hold') ORDER BY execution_id, position) AS p) AS w`,
+  });
 }
