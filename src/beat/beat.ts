@@ -1,7 +1,7 @@
 import type { Connection } from '../executions/connection.ts';
 import { Loop } from '../core/loop.ts';
 import type { Logger } from '../core/logging.ts';
-import { nextDueIn } from '../executions/sql/next-due-in.ts';
+import { lookAtSchedules } from '../executions/sql/look-at-schedules.ts';
 import { fireBatch } from './fire-batch.ts';
 import { fireDueSchedule, fireWaitingSchedule, type FireReport } from './fire-schedule.ts';
 import type { Firing } from './firing.ts';
@@ -29,6 +29,8 @@ const batchSize = 25;
 export class Beat {
   readonly #options: BeatOptions;
   readonly #loop: Loop;
+  /** The look before saw a schedule that is due by the next round. */
+  #isDue = false;
 
   constructor(options: BeatOptions) {
     this.#options = options;
@@ -53,32 +55,43 @@ export class Beat {
     await this.#loop.stop();
   }
 
+  /** Fires what the round before saw coming, and looks for the next: a fire that is alone costs little more than itself. */
   async #round(signal: AbortSignal): Promise<number | undefined> {
-    const { connection, targets, lanes } = this.#options;
-    const { known } = targets;
-    const dueMs = await nextDueIn(connection, known);
-    if (dueMs !== null && dueMs <= 0) {
-      await this.#settled(Array.from({ length: lanes }, () => this.#dueLane(signal)));
-    }
-    await this.#lane(signal, fireWaitingSchedule);
-    if (dueMs !== null && dueMs > 0) return dueMs + 1;
-    const nextMs = await nextDueIn(connection, known);
-    return nextMs === null ? undefined : Math.max(nextMs + 1, 0);
+    const { connection, targets } = this.#options;
+    if (this.#isDue) await this.#fireDue(signal);
+    const { dueMs, isWaiting } = await lookAtSchedules(connection, targets.known);
+    if (isWaiting) await this.#lane(signal, fireWaitingSchedule);
+    this.#isDue = dueMs !== null && dueMs < intervalMs;
+    return dueMs === null ? undefined : Math.max(dueMs + 1, 0);
   }
 
-  /** In batches as long as there is something simple, and alone what is not. */
-  async #dueLane(signal: AbortSignal): Promise<void> {
+  /** In batches as long as there is something simple, and alone what is not; the other lanes join after the first batch. */
+  async #fireDue(signal: AbortSignal): Promise<void> {
+    const first = await this.#fireBatch();
+    if (first.isAll) return;
+    const lanes = Array.from({ length: this.#options.lanes }, () => this.#dueLane(signal, first.left));
+    await this.#settled(lanes);
+  }
+
+  async #dueLane(signal: AbortSignal, leftAtFirst: number): Promise<void> {
     const { firing, targets } = this.#options;
-    while (!signal.aborted) {
-      const { reports, left } = await fireBatch(firing, targets.known, batchSize);
-      for (const report of reports) this.#log(report);
-      if (left === 0 && reports.length === 0) return;
+    for (let left = leftAtFirst; !signal.aborted;) {
       for (let count = 0; count < left && !signal.aborted; count += 1) {
         const report = await fireDueSchedule(firing, targets.known);
         if (report === undefined) break;
         this.#log(report);
       }
+      const batch = await this.#fireBatch();
+      if (batch.isAll) return;
+      left = batch.left;
     }
+  }
+
+  async #fireBatch(): Promise<{ readonly left: number; readonly isAll: boolean }> {
+    const { firing, targets } = this.#options;
+    const { reports, left } = await fireBatch(firing, targets.known, batchSize);
+    for (const report of reports) this.#log(report);
+    return { left, isAll: left === 0 && reports.length < batchSize };
   }
 
   async #lane(signal: AbortSignal, fire: typeof fireDueSchedule): Promise<void> {

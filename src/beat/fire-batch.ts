@@ -1,10 +1,9 @@
 import { isReeveError } from '../core/errors.ts';
 import { storeError } from '../core/stored-error.ts';
 import { isConflictError } from '../executions/sql-state.ts';
-import { advanceSchedules } from '../executions/sql/advance-schedules.ts';
+import { advanceSchedules, type NewFire } from '../executions/sql/advance-schedules.ts';
 import type { KnownToBeat } from '../executions/sql/claim-due-schedule.ts';
 import { claimDueSchedules, type DueSchedule } from '../executions/sql/claim-due-schedules.ts';
-import { recordFires, type NewFire } from '../executions/sql/record-fires.ts';
 import type { RunAnswer, WantedRun } from '../executions/sql/start-background.ts';
 import type { FireReport } from './fire-schedule.ts';
 import type { Firing } from './firing.ts';
@@ -49,16 +48,19 @@ export async function fireBatch(firing: Firing, known: KnownToBeat, limit: numbe
         const judged = verdictOf(fire, answers);
         return judged === undefined ? [] : [{ ...fire, fire: judged }];
       });
-      await recordFires(
-        scope.connection,
-        fired.map(({ row, fire }) => ({ ...fire, scheduleId: row.id })),
-      );
       await advanceSchedules(
         scope.connection,
         fired.map(({ row, rules, dueAt, next, fire }) => {
           const started = fire.verdict === 'skipped' ? 0 : 1;
           const isOver = rules.maxRuns !== undefined && row.runs + started >= rules.maxRuns;
-          return { id: row.id, nextDueAt: isOver ? null : next, lastDueAt: dueAt, waitingDueAt: null, started };
+          return {
+            id: row.id,
+            fires: [fire],
+            nextDueAt: isOver ? null : next,
+            lastDueAt: dueAt,
+            waitingDueAt: null,
+            started,
+          };
         }),
       );
       const reports = fired.map(({ row, fire }) => ({ name: row.name, fires: [fire] }));

@@ -1,11 +1,10 @@
 import { isReeveError } from '../core/errors.ts';
 import { storeError, type StoredError } from '../core/stored-error.ts';
 import { isConflictError, isConnectionError } from '../executions/sql-state.ts';
-import { advanceSchedules } from '../executions/sql/advance-schedules.ts';
+import { advanceSchedules, type NewFire } from '../executions/sql/advance-schedules.ts';
 import { claimDueSchedule, type KnownToBeat } from '../executions/sql/claim-due-schedule.ts';
 import { claimWaitingSchedule } from '../executions/sql/claim-waiting-schedule.ts';
 import { listLiveRuns } from '../executions/sql/list-live-runs.ts';
-import { recordFires, type NewFire } from '../executions/sql/record-fires.ts';
 import type { ScheduleRow } from '../executions/sql/schedule-row.ts';
 import { stopSchedule } from '../executions/sql/stop-schedule.ts';
 import type { Firing, FireScope } from './firing.ts';
@@ -53,10 +52,10 @@ export async function fireWaitingSchedule(firing: Firing, known: KnownToBeat): P
       claimed(row);
       const fire = await start(scope, row, row.waiting_due_at, 'fired');
       const waited = fire.verdict === 'fired' ? { ...fire, reason: 'waited for the end of the run before' } : fire;
-      await recordFires(scope.connection, [{ ...waited, scheduleId: row.id }]);
       const { id, next_due_at: nextDueAt, last_due_at: lastDueAt } = row;
       const started = startedIn([waited]);
-      await advanceSchedules(scope.connection, [{ id, nextDueAt, lastDueAt, waitingDueAt: null, started }]);
+      const advance = { id, fires: [waited], nextDueAt, lastDueAt, waitingDueAt: null, started };
+      await advanceSchedules(scope.connection, [advance]);
       return { name: row.name, fires: [waited] };
     }),
   );
@@ -126,15 +125,11 @@ async function fireJudged(
     }
   }
   const { id } = row;
-  await recordFires(
-    scope.connection,
-    fires.map((fire) => ({ ...fire, scheduleId: id })),
-  );
   const nextDueAt = judged.next === undefined || isOver() ? null : new Date(judged.next);
   const last = Math.max(fires.at(-1)?.dueAt.getTime() ?? 0, row.last_due_at?.getTime() ?? 0);
   const lastDueAt = last === 0 ? null : new Date(last);
   const started = startedIn(fires);
-  await advanceSchedules(scope.connection, [{ id, nextDueAt, lastDueAt, waitingDueAt: waiting, started }]);
+  await advanceSchedules(scope.connection, [{ id, fires, nextDueAt, lastDueAt, waitingDueAt: waiting, started }]);
   return { name: row.name, fires };
 }
 

@@ -19,7 +19,6 @@ import type { OwnedResource } from './sql/insert-execution-resources.ts';
 import { isExecutionActive } from './sql/is-execution-active.ts';
 import { listExecutionResources } from './sql/list-execution-resources.ts';
 import { lockExecution } from './sql/lock-execution.ts';
-import { recordAttempt } from './sql/record-attempt.ts';
 import { findNextPosition } from './sql/find-expansion.ts';
 import { skipSteps } from './sql/skip-steps.ts';
 import { markFailing } from './sql/mark-failing.ts';
@@ -144,9 +143,9 @@ class Completion {
     const resources = moved ? await listExecutionResources(this.#connection, this.#step.executionId) : locked;
     const tolerated = outcome.kind === 'failed' && !failing && isTolerated(this.#step);
     if (mode === 'share' && outcome.kind === 'failed' && !tolerated) throw new NeedsExclusiveLock();
-    if (!(await endStep(this.#connection, this.#step, tolerated ? withResult(outcome) : outcome, this.#expiredOnly)))
-      throw new Stale();
-    await recordAttempt(this.#connection, this.#step, outcome);
+    const change = tolerated ? withResult(outcome) : outcome;
+    const end = { step: this.#step, outcome, change, expiredOnly: this.#expiredOnly };
+    if (!(await endStep(this.#connection, end))) throw new Stale();
 
     if (canceling) return this.#finishCanceling(outcome, execution.error as unknown as StoredError, resources);
     if (failing) return this.#finishFailing(outcome, execution.error as unknown as StoredError, resources);

@@ -1,8 +1,8 @@
 import type { LedgerPool } from '../executions/ledger-pool.ts';
 import type { Scheduled } from '../executions/schedule-execution.ts';
 import { sqlState } from '../executions/sql-state.ts';
-import { findLiveKeys } from '../executions/sql/find-live-keys.ts';
-import { awaitRivals, startBackground, type RunAnswer, type WantedRun } from '../executions/sql/start-background.ts';
+import { findLiveKeys, lookForKeys } from '../executions/sql/find-live-keys.ts';
+import { startBackground, type RunAnswer, type WantedRun } from '../executions/sql/start-background.ts';
 import type { BackgroundRequest } from './background-request.ts';
 
 /** A request that waits for its batch. */
@@ -64,13 +64,24 @@ export class BackgroundStarter {
   async #answer(groups: readonly (readonly Waiting[])[], tries: number): Promise<void> {
     const looked = groups.filter((group) => group.every(({ request }) => request.remembered === null));
     const keys = looked.flatMap(([first]) => first?.request.uniqueKey ?? []);
-    const live = keys.length === 0 ? new Map<string, string>() : await findLiveKeys(this.#pool, keys);
+    const live = keys.length === 0 ? new Map<string, string>() : await this.#look(keys);
     const open = groups.filter(([first]) => !live.has(first?.request.uniqueKey ?? ''));
     for (const { request, answer } of groups.flat()) {
       const executionId = live.get(request.uniqueKey);
       if (executionId !== undefined) answer.resolve({ executionId, created: false });
     }
     if (open.length > 0) await this.#startGroups(open, tries);
+  }
+
+  /** A start that takes longer than the lock timeout is met again by the start itself, which says so. */
+  async #look(keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    if (keys.length > racedKeys) return findLiveKeys(this.#pool, keys);
+    try {
+      return await lookForKeys(this.#pool, keys);
+    } catch (error) {
+      if (sqlState(error) !== '55P03') throw error;
+      return findLiveKeys(this.#pool, keys);
+    }
   }
 
   /** Settles every request that it is given. */
@@ -99,22 +110,11 @@ export class BackgroundStarter {
       return;
     }
     try {
-      if (rivals === 'pass') await this.#awaitRivals(again);
-      await this.#answer(
-        again.map(({ group }) => group),
-        tries + 1,
-      );
+      const groupsAgain = again.map(({ group }) => group);
+      await this.#answer(groupsAgain, tries + 1);
     } catch (error) {
       refuse(again, error);
     }
-  }
-
-  /** Whoever takes longer than the lock timeout is met again by the start itself, which says so. */
-  async #awaitRivals(drafted: readonly Drafted[]): Promise<void> {
-    const keys = drafted.map(({ run }) => run.execution.uniqueKey ?? '');
-    await awaitRivals(this.#pool, keys).catch((error: unknown) => {
-      if (sqlState(error) !== '55P03') throw error;
-    });
   }
 }
 

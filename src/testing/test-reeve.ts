@@ -11,7 +11,7 @@ import { isEnded } from '../executions/states.ts';
 import { neverAlone } from '../executions/sql/claim-step.ts';
 import { listReadySteps } from '../executions/sql/list-ready-steps.ts';
 import { nextChangeIn } from '../executions/sql/next-change-in.ts';
-import { nextDueIn } from '../executions/sql/next-due-in.ts';
+import { lookAtSchedules } from '../executions/sql/look-at-schedules.ts';
 import { CommitNudge } from '../reeve-commit-nudge.ts';
 import { makeEngine, type Engine } from '../reeve-engine.ts';
 import type { Execute, ExecuteIn } from '../reeve-execute.ts';
@@ -231,7 +231,7 @@ export class TestReeve implements AsyncDisposable {
     for (;;) {
       await this.drain();
       const { pool, targets } = this.#engine;
-      const changes = [await nextChangeIn(pool), await nextDueIn(pool, targets.known)];
+      const changes = [await nextChangeIn(pool), (await lookAtSchedules(pool, targets.known)).dueMs];
       const next = Math.max(1, Math.min(...changes.map((change) => change ?? Number.POSITIVE_INFINITY)) + 1);
       const left = target - this.#clock.aheadMs;
       await this.#clock.forward(Math.min(next, left));

@@ -102,8 +102,8 @@ export const sabotages: readonly Sabotage[] = [
       },
       {
         file: 'src/executions/finish-step.ts',
-        from: 'await recordAttempt(this.#connection, this.#step, outcome);',
-        to: "await recordAttempt(this.#connection, this.#step, outcome); await this.#connection.query('COMMIT'); await this.#connection.query('BEGIN');",
+        from: 'if (!(await endStep(this.#connection, end))) throw new Stale();',
+        to: "if (!(await endStep(this.#connection, end))) throw new Stale(); await this.#connection.query('COMMIT'); await this.#connection.query('BEGIN');",
       },
     ],
   },

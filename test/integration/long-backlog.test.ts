@@ -9,7 +9,7 @@ import { claimSteps } from '../../src/executions/sql/claim-steps.ts';
 import { dropReleased } from '../../src/executions/sql/drop-permits.ts';
 import { endSteps } from '../../src/executions/sql/end-steps.ts';
 import { enterScopes } from '../../src/executions/sql/enter-scopes.ts';
-import { findLiveKeys } from '../../src/executions/sql/find-live-keys.ts';
+import { findLiveKeys, lookForKeys } from '../../src/executions/sql/find-live-keys.ts';
 import { startBackground, type WantedRun } from '../../src/executions/sql/start-background.ts';
 import { listPlainLines } from '../../src/executions/sql/list-lines-of.ts';
 import { lockExecutions } from '../../src/executions/sql/lock-executions.ts';
@@ -154,6 +154,7 @@ const statements: Readonly<Record<string, (connection: Connection) => Promise<un
   'the lines of executions are looked up': (c) => listPlainLines(c, [waiting]),
   'scopes are entered': (c) => enterScopes(c, [{ executionId: waiting, position: 0 }]),
   'live keys are looked up': (c) => findLiveKeys(c, ['pull:old', 'pull:new']),
+  'keys are looked for that others may race for': (c) => lookForKeys(c, ['pull:old', 'pull:new']),
   'a background task is started': (c) => startBackground(c, [wanted], { lockTimeoutMs: 1_000, rivals: 'wait' }),
   'a background task is raced for': (c) => startBackground(c, [wanted], { lockTimeoutMs: 1_000, rivals: 'pass' }),
   'permits are dropped': (c) => dropReleased(c, [waiting], []),

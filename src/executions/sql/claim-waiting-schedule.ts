@@ -1,5 +1,6 @@
 import type { Connection } from '../connection.ts';
 import { knownToBeat, type KnownToBeat } from './claim-due-schedule.ts';
+import { waitsNoLonger } from './look-at-schedules.ts';
 import { scheduleColumns, type ScheduleRow } from './schedule-row.ts';
 
 /**
@@ -13,8 +14,7 @@ export async function claimWaitingSchedule(
   const { schema } = connection;
   const { rows } = await connection.query<ScheduleRow>(
     `SELECT ${scheduleColumns(schema)} FROM ${schema}.schedule AS s
-     WHERE s.waiting_due_at IS NOT NULL AND s.enabled AND ${knownToBeat}
-       AND NOT EXISTS (SELECT 1 FROM ${schema}.execution AS e WHERE e.schedule_id = s.id AND e.active)
+     WHERE ${waitsNoLonger(schema)} AND ${knownToBeat}
      ORDER BY s.waiting_due_at LIMIT 1 FOR UPDATE OF s SKIP LOCKED`,
     [known.schedules, known.tasks, known.executors],
   );

@@ -14,21 +14,44 @@ interface StepChange {
   readonly poll: JsonValue;
 }
 
+const outcomeWords = {
+  succeeded: 'succeeded',
+  failed: 'failed',
+  retry: 'retried',
+  again: 'polled',
+  await: 'polled',
+  crashed: 'crashed',
+  released: 'released',
+  canceled: 'canceled',
+} as const;
+
+export interface StepEnd {
+  readonly step: ClaimedStep;
+  /** How the attempt ended. */
+  readonly outcome: StepOutcome;
+  /** What becomes of the step. */
+  readonly change: StepOutcome;
+  /** For the reaper: nothing is written when the lease was renewed in the meantime. */
+  readonly expiredOnly: boolean;
+}
+
 /**
- * Ends a claim: the step becomes what the outcome says and the token is gone. Locks the step row, by primary key.
- * False, with nothing written, when the token no longer holds the step, or (with `expiredOnly`, for the reaper) when
- * its lease was renewed in the meantime.
+ * Ends a claim: the step becomes what the outcome says, the token is gone, and the attempt is written down, at one
+ * reading of the clock. The token of the attempt tells later, when the answer to a COMMIT was lost, whether the
+ * completion is there. The polls of one step share one attempt. Locks the step row, by primary key.
+ *
+ * False, with nothing written, when the token no longer holds the step.
  */
 export async function endStep(
   connection: Connection,
-  step: ClaimedStep,
-  outcome: StepOutcome,
-  expiredOnly: boolean,
+  { step, outcome, change: changeTo, expiredOnly }: StepEnd,
 ): Promise<boolean> {
   const { schema } = connection;
-  const change = stepChange(step, outcome);
-  const { count } = await connection.query(
-    `UPDATE ${schema}.step AS s
+  const change = stepChange(step, changeTo);
+  const error = 'error' in outcome && outcome.error !== undefined ? errorJson(outcome.error) : null;
+  const isPoll = outcome.kind === 'again' || outcome.kind === 'await';
+  const { rows } = await connection.query(
+    `WITH ended AS (UPDATE ${schema}.step AS s
      SET state = $4, claim_token = NULL, lease_until = NULL, worker_id = CASE WHEN $4 = 'delayed' THEN NULL ELSE worker_id END,
        attempt = s.attempt - $5, crashes = s.crashes + $6,
        run_at = CASE WHEN $4 = 'delayed' THEN now.at + $7 * interval '1 millisecond' END,
@@ -37,7 +60,21 @@ export async function endStep(
        result = $8::jsonb, error = $9::jsonb, poll = $10::jsonb, progress = NULL
      FROM (SELECT ${schema}.clock() AS at) AS now
      WHERE s.execution_id = $1 AND s.position = $2 AND s.claim_token = $3 AND s.state = 'running'
-       AND (NOT $11 OR s.lease_until < now.at)`,
+       AND (NOT $11 OR s.lease_until < now.at)
+     RETURNING s.execution_id, s.position, s.claimed_at, now.at
+     ), polled AS (
+       UPDATE ${schema}.attempt AS a SET polls = a.polls + 1, ended_at = ended.at, claim_token = $3, worker_id = $14,
+         error = $17::jsonb
+       FROM ended WHERE $16 > 0 AND a.execution_id = ended.execution_id AND a.position = ended.position
+         AND a.outcome = 'polled'
+       RETURNING 1
+     ), noted AS (
+       INSERT INTO ${schema}.attempt
+         (execution_id, position, fence, claim_token, number, worker_id, outcome, polls, error, started_at, ended_at)
+       SELECT execution_id, position, $12, $3, $13, $14, $15, $16, $17::jsonb, claimed_at, at
+       FROM ended WHERE NOT EXISTS (SELECT 1 FROM polled)
+     )
+     SELECT 1 FROM ended`,
     [
       step.executionId,
       step.position,
@@ -50,9 +87,15 @@ export async function endStep(
       jsonOrNull(change.error),
       jsonOrNull(change.poll),
       expiredOnly,
+      step.fence,
+      step.attempt,
+      step.workerId,
+      outcomeWords[outcome.kind],
+      isPoll ? 1 : 0,
+      jsonOrNull(error),
     ],
   );
-  return count === 1;
+  return rows.length === 1;
 }
 
 function stepChange(step: ClaimedStep, outcome: StepOutcome): StepChange {

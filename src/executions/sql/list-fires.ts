@@ -1,5 +1,5 @@
 import type { Connection } from '../connection.ts';
-import type { Verdict } from './record-fires.ts';
+import type { Verdict } from './advance-schedules.ts';
 
 export interface FireRow {
   readonly due_at: Date;

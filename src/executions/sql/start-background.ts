@@ -36,7 +36,7 @@ export interface RunAnswer {
  * locks by the partial unique index on live keys and the primary key of `remembered_run`, sorted by key.
  *
  * @param rivals - `pass`: whoever finds another of these statements at work on a key does nothing for it, and gets no
- *   answer; {@link awaitRivals} tells when that one is over.
+ *   answer; {@link liveAfterRivals} waits for it.
  */
 export async function startBackground(
   connection: Connection,
@@ -45,7 +45,12 @@ export async function startBackground(
 ): Promise<RunAnswer[]> {
   if (wanted.length === 0) return [];
   const { schema } = connection;
-  const isFree = rivals === 'wait' ? '' : `AND pg_try_advisory_xact_lock(${rivalsLock('w.unique_key')})`;
+  const isFree =
+    rivals === 'wait'
+      ? ''
+      : `AND CASE WHEN pg_try_advisory_xact_lock(hashtextextended(w.unique_key, 8112))
+    THEN pg_advisory_xact_lock(hashtextextended(w.unique_key, 8113))::text IS NOT NULL ELSE false END`;
+  const remembers = wanted.some(({ remember, rememberedToken }) => remember !== null || rememberedToken !== null);
   const { rows } = await connection.query<RunAnswer>(
     `WITH wanted AS MATERIALIZED (
        SELECT * FROM jsonb_to_recordset($1::jsonb) AS w(${bareColumns},
@@ -53,15 +58,25 @@ export async function startBackground(
        ORDER BY unique_key
      ), live AS MATERIALIZED (
        SELECT e.id, e.unique_key FROM ${schema}.execution AS e JOIN wanted USING (unique_key) WHERE e.active
-     ), seen AS MATERIALIZED (
-       SELECT m.unique_key, m.token FROM ${schema}.remembered_run AS m JOIN wanted AS w USING (unique_key)
-       WHERE w.remembered_token IS NULL OR w.remembered_token = m.token
      ), begun AS (
        ${insertExecutionsSql(schema, `(SELECT set_config('lock_timeout', $2, true)) AS timeout, wanted AS w`)}
        WHERE NOT EXISTS (SELECT 1 FROM live WHERE live.unique_key = w.unique_key) ${isFree} ORDER BY w.unique_key
        ON CONFLICT DO NOTHING RETURNING id, unique_key
      ), planned AS (${insertBegunStepsSql(schema)}
      ), noted AS (${insertBegunEventsSql(schema)}
+     )${remembers ? rememberSql(schema) : ''}
+     SELECT w.id AS wanted_id, w.unique_key, coalesce(begun.id, live.id) AS id, begun.id IS NOT NULL AS created
+     FROM wanted AS w LEFT JOIN begun ON begun.id = w.id LEFT JOIN live ON live.unique_key = w.unique_key`,
+    [JSON.stringify(wanted.map((run) => wantedRow(run))), `${lockTimeoutMs}ms`],
+  );
+  return rows;
+}
+
+/** Remembers the requests that are refused, and takes back what was remembered of a run that is started. */
+function rememberSql(schema: string): string {
+  return `, seen AS MATERIALIZED (
+       SELECT m.unique_key, m.token FROM ${schema}.remembered_run AS m JOIN wanted AS w USING (unique_key)
+       WHERE w.remembered_token IS NULL OR w.remembered_token = m.token
      ), taken AS (
        DELETE FROM ${schema}.remembered_run AS m
        USING (SELECT r.unique_key, r.token FROM ${schema}.remembered_run AS r
@@ -78,26 +93,7 @@ export async function startBackground(
        WHERE w.remember IS NOT NULL AND (live.id IS NOT NULL OR (begun.id IS NOT NULL AND w.asked_again))
        ORDER BY w.unique_key
        ON CONFLICT (unique_key) DO UPDATE SET request = excluded.request, token = excluded.token,
-         asked_at = excluded.asked_at, times = m.times + 1
-     )
-     SELECT w.id AS wanted_id, w.unique_key, coalesce(begun.id, live.id) AS id, begun.id IS NOT NULL AS created
-     FROM wanted AS w LEFT JOIN begun ON begun.id = w.id LEFT JOIN live ON live.unique_key = w.unique_key`,
-    [JSON.stringify(wanted.map((run) => wantedRow(run))), `${lockTimeoutMs}ms`],
-  );
-  return rows;
-}
-
-/** Waits until nobody is at work on one of the keys any more, up to the lock timeout of the connection (55P03). */
-export async function awaitRivals(connection: Connection, uniqueKeys: readonly string[]): Promise<void> {
-  await connection.query(
-    `SELECT count(pg_advisory_xact_lock_shared(${rivalsLock('key')}))
-     FROM (SELECT key FROM unnest($1::text[]) AS key ORDER BY key) AS k`,
-    [uniqueKeys],
-  );
-}
-
-function rivalsLock(key: string): string {
-  return `hashtextextended(${key}, 8112)`;
+         asked_at = excluded.asked_at, times = m.times + 1)`;
 }
 
 function wantedRow(run: WantedRun): object {

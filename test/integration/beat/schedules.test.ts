@@ -1,4 +1,5 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
+import pg from 'pg';
 import { z } from 'zod';
 import {
   defineActionExecutor,
@@ -46,6 +47,22 @@ describeOnBrokers('a beat', (broker) => {
     }
     const first = await bundle.reeve.result(fires[0]?.executionId ?? '', { timeout: '60s' });
     expect(first).toMatchObject({ state: 'succeeded', result: 7 });
+  });
+
+  it('spends one transaction on a fire that is alone', async () => {
+    await using bundle = await makeBundle(broker, { tasks: [tick] });
+    const ask = jest.spyOn(pg.Client.prototype, 'query');
+    try {
+      await bundle.reeve.startBeat();
+      await bundle.reeve.schedules.create({ name: 'alone', target: tick, every: '1s', overlap: 'allow' });
+      await eventually(async () => expect((await past(bundle, 'alone')).length).toBeGreaterThanOrEqual(3));
+      const transactions = ask.mock.calls.filter(([query]) => query === 'START TRANSACTION').length;
+      // One more for the schedule itself, and one that may just have begun.
+      expect(transactions).toBeLessThanOrEqual((await past(bundle, 'alone')).length + 2);
+      expect(transactions).toBeGreaterThanOrEqual(3);
+    } finally {
+      ask.mockRestore();
+    }
   });
 
   it('runs an executor on its resource', async () => {
