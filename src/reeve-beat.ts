@@ -1,6 +1,6 @@
 import type { Logger } from './core/logging.ts';
 import { Beat } from './beat/beat.ts';
-import type { Firing } from './beat/firing.ts';
+import type { FireScope, Firing } from './beat/firing.ts';
 import { syncSchedules } from './beat/sync-schedules.ts';
 import type { Targets } from './beat/targets.ts';
 import type { LedgerPool } from './executions/ledger-pool.ts';
@@ -39,7 +39,7 @@ export function dataSourceFiring(
   nudges: CommitNudge,
   options: ResolvedOptions,
 ): Firing {
-  const once: Firing['transaction'] = async (work) => {
+  const once = async <T>(work: (scope: FireScope) => Promise<T>): Promise<T> => {
     const canceled: string[] = [];
     const result = await options.dataSource.transaction(async (manager) => {
       nudges.watch(manager);
@@ -66,13 +66,13 @@ export function dataSourceFiring(
     return result;
   };
   return {
-    async transaction(work) {
-      for (let tries = 1; ; tries += 1) {
+    async transaction(work, tries = maxTries) {
+      for (let tried = 1; ; tried += 1) {
         try {
           return await once(work);
         } catch (error) {
           // Lost against another transaction, or in other lines than those that were locked: all is done again.
-          if (!isConflictError(error) || tries >= maxTries) throw error;
+          if (!isConflictError(error) || tried >= tries) throw error;
         }
       }
     },

@@ -19,6 +19,9 @@ export interface BeatOptions {
 /** The longest pause: an edit, or a schedule that another process has made, is seen after it at the latest. */
 const intervalMs = 1_000;
 
+/** How long what is due is left to whoever holds it. */
+const heldPauseMs = 20;
+
 /** How many schedules are fired in one transaction: enough to share its cost, few enough for several beats to share. */
 const batchSize = 25;
 
@@ -29,8 +32,8 @@ const batchSize = 25;
 export class Beat {
   readonly #options: BeatOptions;
   readonly #loop: Loop;
-  /** The look before saw a schedule that is due by the next round. */
-  #isDue = false;
+  /** When the next schedule is due, as the look before saw it; on the clock of this process that nobody sets. */
+  #dueAt = Infinity;
 
   constructor(options: BeatOptions) {
     this.#options = options;
@@ -56,21 +59,27 @@ export class Beat {
   }
 
   /** Fires what the round before saw coming, and looks for the next: a fire that is alone costs little more than itself. */
-  async #round(signal: AbortSignal): Promise<number | undefined> {
+  async #round(signal: AbortSignal): Promise<number> {
     const { connection, targets } = this.#options;
-    if (this.#isDue) await this.#fireDue(signal);
+    const isDue = performance.now() >= this.#dueAt;
+    const isHeld = isDue && !(await this.#fireDue(signal));
     const { dueMs, isWaiting } = await lookAtSchedules(connection, targets.known);
+    this.#dueAt = dueMs === null ? Infinity : performance.now() + dueMs;
     if (isWaiting) await this.#lane(signal, fireWaitingSchedule);
-    this.#isDue = dueMs !== null && dueMs < intervalMs;
-    return dueMs === null ? undefined : Math.max(dueMs + 1, 0);
+    return Math.max(Math.ceil(this.#dueAt - performance.now()) + 1, isHeld ? heldPauseMs : 0);
   }
 
-  /** In batches as long as there is something simple, and alone what is not; the other lanes join after the first batch. */
-  async #fireDue(signal: AbortSignal): Promise<void> {
+  /**
+   * In batches as long as there is something simple, and alone what is not; the other lanes join after the first batch.
+   * False where nothing could be done.
+   */
+  async #fireDue(signal: AbortSignal): Promise<boolean> {
     const first = await this.#fireBatch();
-    if (first.isAll) return;
-    const lanes = Array.from({ length: this.#options.lanes }, () => this.#dueLane(signal, first.left));
-    await this.#settled(lanes);
+    if (first.isAll) return first.count > 0;
+    const lanes =
+      first.count + first.left < batchSize ? Math.min(this.#options.lanes, first.left) : this.#options.lanes;
+    await this.#settled(Array.from({ length: lanes }, () => this.#dueLane(signal, first.left)));
+    return true;
   }
 
   async #dueLane(signal: AbortSignal, leftAtFirst: number): Promise<void> {
@@ -87,11 +96,11 @@ export class Beat {
     }
   }
 
-  async #fireBatch(): Promise<{ readonly left: number; readonly isAll: boolean }> {
+  async #fireBatch(): Promise<{ readonly count: number; readonly left: number; readonly isAll: boolean }> {
     const { firing, targets } = this.#options;
     const { reports, left } = await fireBatch(firing, targets.known, batchSize);
     for (const report of reports) this.#log(report);
-    return { left, isAll: left === 0 && reports.length < batchSize };
+    return { count: reports.length, left, isAll: left === 0 && reports.length < batchSize };
   }
 
   async #lane(signal: AbortSignal, fire: typeof fireDueSchedule): Promise<void> {

@@ -1,6 +1,6 @@
 import { isReeveError } from '../core/errors.ts';
 import { storeError } from '../core/stored-error.ts';
-import { isConflictError } from '../executions/sql-state.ts';
+import { isConnectionError } from '../executions/sql-state.ts';
 import { advanceSchedules, type NewFire } from '../executions/sql/advance-schedules.ts';
 import type { KnownToBeat } from '../executions/sql/claim-due-schedule.ts';
 import { claimDueSchedules, type DueSchedule } from '../executions/sql/claim-due-schedules.ts';
@@ -65,9 +65,9 @@ export async function fireBatch(firing: Firing, known: KnownToBeat, limit: numbe
       );
       const reports = fired.map(({ row, fire }) => ({ name: row.name, fires: [fire] }));
       return { reports, left: rows.length - fired.length };
-    });
+    }, 1);
   } catch (error) {
-    if (!isConflictError(error)) throw error;
+    if (isConnectionError(error)) throw error;
     return { reports: [], left: limit };
   }
 }

@@ -17,7 +17,8 @@ export interface FireScope {
 
 /** Handed in by the composition root, which knows the application's DataSource. */
 export interface Firing {
-  transaction<T>(work: (scope: FireScope) => Promise<T>): Promise<T>;
+  /** Lost against other transactions it is tried again, up to `tries` times in all: 20 where that is not said. */
+  transaction<T>(work: (scope: FireScope) => Promise<T>, tries?: number): Promise<T>;
   /** The rows that the start of a task needs; runs no statement. Throws for what is wrong with its input. */
   draft(target: TargetRef, input: JsonValue): Promise<WantedRun>;
 }

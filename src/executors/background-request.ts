@@ -142,16 +142,27 @@ export class BackgroundRequest {
 
 const longestKey = 1_000;
 
+/** An entry of an index of PostgreSQL has room for 2,700. */
+const mostBytes = 2_500;
+
 /**
  * The key as the ledger has it: with the name of the task before it.
  *
- * @throws INPUT_INVALID unless it is a text of 1 to 1000 characters.
+ * @throws INPUT_INVALID unless it is a text of 1 to 1000 characters that PostgreSQL can store and index.
  */
 export function keyOf(task: string, key: unknown): string {
-  if (typeof key === 'string' && key !== '' && key.length <= longestKey) return `${task}:${key}`;
-  const what = typeof key === 'string' ? `a text of ${key.length} characters` : (JSON.stringify(key) ?? 'undefined');
+  const wrong = whatIsWrong(task, key);
+  if (wrong === undefined) return `${task}:${key as string}`;
   throw new ReeveError(
     'INPUT_INVALID',
-    `the "key" of background task "${task}" gave ${what}; give a text of 1 to ${longestKey} characters, such as (input) => input.serverId`,
+    `the "key" of background task "${task}" gave ${wrong}; give a text of 1 to ${longestKey} characters, such as (input) => input.serverId`,
   );
+}
+
+function whatIsWrong(task: string, key: unknown): string | undefined {
+  if (typeof key !== 'string') return JSON.stringify(key) ?? 'undefined';
+  if (!key.isWellFormed() || key.includes('\u0000')) return 'a text with a NUL character or a lone surrogate';
+  if (key === '' || key.length > longestKey) return `a text of ${key.length} characters`;
+  const bytes = Buffer.byteLength(`${task}:${key}`);
+  return bytes > mostBytes ? `a text that is ${bytes} bytes with the task's name, more than ${mostBytes}` : undefined;
 }

@@ -1,7 +1,7 @@
 import type { LedgerPool } from '../executions/ledger-pool.ts';
 import type { Scheduled } from '../executions/schedule-execution.ts';
-import { sqlState } from '../executions/sql-state.ts';
-import { findLiveKeys, lookForKeys } from '../executions/sql/find-live-keys.ts';
+import { isConnectionError, sqlState } from '../executions/sql-state.ts';
+import { findLiveKeys, lookForKey } from '../executions/sql/find-live-keys.ts';
 import { startBackground, type RunAnswer, type WantedRun } from '../executions/sql/start-background.ts';
 import type { BackgroundRequest } from './background-request.ts';
 
@@ -15,7 +15,7 @@ interface Waiting {
 
 const batchSize = 500;
 
-/** So few keys are worth a lock each, which lets one of many who race for a key start it, and the others wait for him. */
+/** So few keys are worth locks, which let one of many who race for a key start it, and the others wait for him. */
 const racedKeys = 8;
 
 /** How often a start is tried again when the rival that it met has ended in the meantime. */
@@ -73,13 +73,15 @@ export class BackgroundStarter {
     if (open.length > 0) await this.#startGroups(open, tries);
   }
 
-  /** A start that takes longer than the lock timeout is met again by the start itself, which says so. */
+  /** What goes wrong while one waits for a start is met again by the start itself, which says so. */
   async #look(keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    if (keys.length > racedKeys) return findLiveKeys(this.#pool, keys);
+    const [key = '', ...others] = keys;
+    if (others.length > 0) return findLiveKeys(this.#pool, keys);
     try {
-      return await lookForKeys(this.#pool, keys);
+      const live = await lookForKey(this.#pool, key, this.#lockTimeoutMs);
+      return new Map(live === undefined ? [] : [[key, live]]);
     } catch (error) {
-      if (sqlState(error) !== '55P03') throw error;
+      if (isConnectionError(error)) throw error;
       return findLiveKeys(this.#pool, keys);
     }
   }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { createLogger, defineExecutor, defineTask, defineThrottle } from '../../src/index.ts';
+import { z } from 'zod';
+import { createLogger, defineBackgroundTask, defineExecutor, defineTask, defineThrottle } from '../../src/index.ts';
 import { newClaimToken, newId } from '../../src/core/ids.ts';
 import type { Connection, Rows } from '../../src/executions/connection.ts';
 import { LedgerPool, poolConfigOf } from '../../src/executions/ledger-pool.ts';
@@ -9,7 +10,7 @@ import { claimSteps } from '../../src/executions/sql/claim-steps.ts';
 import { dropReleased } from '../../src/executions/sql/drop-permits.ts';
 import { endSteps } from '../../src/executions/sql/end-steps.ts';
 import { enterScopes } from '../../src/executions/sql/enter-scopes.ts';
-import { findLiveKeys, lookForKeys } from '../../src/executions/sql/find-live-keys.ts';
+import { findLiveKeys, lookForKey } from '../../src/executions/sql/find-live-keys.ts';
 import { startBackground, type WantedRun } from '../../src/executions/sql/start-background.ts';
 import { listPlainLines } from '../../src/executions/sql/list-lines-of.ts';
 import { lockExecutions } from '../../src/executions/sql/lock-executions.ts';
@@ -19,6 +20,7 @@ import { makeBundle, type Bundle } from '../support/bundle.ts';
 
 const backlog = 3_000;
 const echo = defineTask({ name: 'echo', run: () => null });
+const keyed = defineBackgroundTask({ name: 'keyed', input: z.number(), key: String, run: () => null });
 const closed = defineThrottle({ name: 'closed', limit: 0 });
 const throttled = defineExecutor({ name: 'throttled', plan: (p) => p.throttled(closed, (q) => q.run(echo)) });
 const chain = defineExecutor({ name: 'chain', plan: (p) => p.run(echo).run(echo) });
@@ -39,16 +41,22 @@ async function start(executor: typeof chain, count: number): Promise<readonly st
   return started.map((one) => one.executionId);
 }
 
+async function startKeyed(from: number, to: number): Promise<void> {
+  await Promise.all(Array.from({ length: to - from }, (_, n) => bundle.reeve.execute(keyed, from + n)));
+}
+
 /** Plans are made, and kept, while the ledger is small; then comes the backlog. */
 beforeAll(async () => {
-  bundle = await makeBundle('postgres', { executors: [chain, throttled], tasks: [echo] });
+  bundle = await makeBundle('postgres', { executors: [chain, throttled], tasks: [echo, keyed] });
   pool = new LedgerPool({ ...poolConfigOf(bundle.dataSource), max: 1 }, 'reeve', createLogger('silent'));
   [executionId = ''] = await start(chain, 20);
   [waiting = ''] = await start(throttled, 20);
+  await startKeyed(0, 20);
   await bundle.query('VACUUM ANALYZE reeve.step, reeve.execution, reeve.permit');
   for (const run of Object.values(statements)) await blocksOf(run);
   executionId = (await start(chain, backlog))[backlog / 2] ?? '';
   waiting = (await start(throttled, backlog))[backlog / 2] ?? '';
+  await startKeyed(20, backlog);
 }, 60_000);
 
 afterAll(async () => {
@@ -154,7 +162,7 @@ const statements: Readonly<Record<string, (connection: Connection) => Promise<un
   'the lines of executions are looked up': (c) => listPlainLines(c, [waiting]),
   'scopes are entered': (c) => enterScopes(c, [{ executionId: waiting, position: 0 }]),
   'live keys are looked up': (c) => findLiveKeys(c, ['pull:old', 'pull:new']),
-  'keys are looked for that others may race for': (c) => lookForKeys(c, ['pull:old', 'pull:new']),
+  'a key is looked for that others may race for': (c) => lookForKey(c, 'pull:new', 1_000),
   'a background task is started': (c) => startBackground(c, [wanted], { lockTimeoutMs: 1_000, rivals: 'wait' }),
   'a background task is raced for': (c) => startBackground(c, [wanted], { lockTimeoutMs: 1_000, rivals: 'pass' }),
   'permits are dropped': (c) => dropReleased(c, [waiting], []),

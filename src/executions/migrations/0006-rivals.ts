@@ -1,7 +1,7 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { inLedgerSchema } from './in-ledger-schema.ts';
 
-/** How a process looks for live keys while others race for them: one function, so that a wait and a second look are one round trip. */
+/** How a process looks for a live key while others race for it: one function, so that a wait and a second look are one round trip. */
 export class Ledger1764200000000 implements MigrationInterface {
   name = 'Ledger1764200000000';
 
@@ -16,27 +16,18 @@ export class Ledger1764200000000 implements MigrationInterface {
 
 const upward = [
   // Volatile, so that the look after a wait sees what was committed meanwhile. Who starts a key holds its lock alone.
-  `CREATE FUNCTION look_for_keys(keys text[]) RETURNS TABLE (live_key text, live_id uuid)
+  `CREATE FUNCTION look_for_key(key text, wait text) RETURNS uuid
    LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
-   DECLARE
-     live integer;
-     key text;
-     has_waited boolean := false;
+   DECLARE live uuid;
    BEGIN
-     RETURN QUERY SELECT unique_key, id FROM execution WHERE active AND unique_key = ANY (keys);
-     GET DIAGNOSTICS live = ROW_COUNT;
-     IF live = cardinality(keys) THEN RETURN; END IF;
-     FOR key IN SELECT k FROM unnest(keys) AS k
-       WHERE NOT EXISTS (SELECT 1 FROM execution WHERE active AND unique_key = k) ORDER BY k LOOP
-       IF NOT pg_try_advisory_xact_lock_shared(hashtextextended(key, 8113)) THEN
-         PERFORM pg_advisory_xact_lock_shared(hashtextextended(key, 8113));
-         has_waited := true;
-       END IF;
-     END LOOP;
-     IF has_waited THEN
-       RETURN QUERY SELECT unique_key, id FROM execution WHERE active AND unique_key = ANY (keys);
+     SELECT id INTO live FROM execution WHERE active AND unique_key = key;
+     IF live IS NULL AND NOT pg_try_advisory_xact_lock_shared(hashtextextended(key, 8113)) THEN
+       PERFORM set_config('lock_timeout', wait, true);
+       PERFORM pg_advisory_xact_lock_shared(hashtextextended(key, 8113));
+       SELECT id INTO live FROM execution WHERE active AND unique_key = key;
      END IF;
+     RETURN live;
    END $$`,
 ];
 
-const downward = ['DROP FUNCTION look_for_keys'];
+const downward = ['DROP FUNCTION look_for_key'];

@@ -51,15 +51,15 @@ export async function endStep(
   const error = 'error' in outcome && outcome.error !== undefined ? errorJson(outcome.error) : null;
   const isPoll = outcome.kind === 'again' || outcome.kind === 'await';
   const { rows } = await connection.query(
-    `WITH ended AS (UPDATE ${schema}.step AS s
+    `WITH now AS MATERIALIZED (SELECT ${schema}.clock() AS at
+     ), ended AS (UPDATE ${schema}.step AS s
      SET state = $4, claim_token = NULL, lease_until = NULL, worker_id = CASE WHEN $4 = 'delayed' THEN NULL ELSE worker_id END,
        attempt = s.attempt - $5, crashes = s.crashes + $6,
        run_at = CASE WHEN $4 = 'delayed' THEN now.at + $7 * interval '1 millisecond' END,
        finished_at = CASE WHEN $4 NOT IN ('delayed', 'waiting') THEN now.at END,
        waiting_for = CASE WHEN $4 = 'waiting' THEN 'child' END,
        result = $8::jsonb, error = $9::jsonb, poll = $10::jsonb, progress = NULL
-     FROM (SELECT ${schema}.clock() AS at) AS now
-     WHERE s.execution_id = $1 AND s.position = $2 AND s.claim_token = $3 AND s.state = 'running'
+     FROM now WHERE s.execution_id = $1 AND s.position = $2 AND s.claim_token = $3 AND s.state = 'running'
        AND (NOT $11 OR s.lease_until < now.at)
      RETURNING s.execution_id, s.position, s.claimed_at, now.at
      ), polled AS (

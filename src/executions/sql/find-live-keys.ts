@@ -16,16 +16,18 @@ export async function findLiveKeys(
 }
 
 /**
- * The same; where somebody is just starting one of the keys, it waits for the end of that statement, up to the lock
- * timeout of the connection (55P03). The database's function look_for_keys, so that it is one round trip.
+ * The live execution of one key. Where somebody is just starting it, it waits for the end of that statement, up to the
+ * lock timeout that is given (55P03). It holds nothing but the lock of that key, and for a moment, so no circle of
+ * waiting can close. The database's function `look_for_key`, so that it is one round trip.
  */
-export async function lookForKeys(
+export async function lookForKey(
   connection: Connection,
-  uniqueKeys: readonly string[],
-): Promise<ReadonlyMap<string, string>> {
-  const { rows } = await connection.query<{ live_key: string; live_id: string }>(
-    `SELECT live_key, live_id FROM ${connection.schema}.look_for_keys($1)`,
-    [uniqueKeys],
+  uniqueKey: string,
+  lockTimeoutMs: number,
+): Promise<string | undefined> {
+  const { rows } = await connection.query<{ live: string | null }>(
+    `SELECT ${connection.schema}.look_for_key($1, $2) AS live`,
+    [uniqueKey, `${lockTimeoutMs}ms`],
   );
-  return new Map(rows.map((row) => [row.live_key, row.live_id]));
+  return rows[0]?.live ?? undefined;
 }

@@ -32,11 +32,14 @@ export interface RunAnswer {
  * Starts tasks, or answers the live execution of each key, in one statement: executions, steps, events, and
  * what is remembered or taken of one more run. Of several with the same key one is started, and the others get no answer.
  *
+ * Of what is remembered of a key nothing is taken or written where none of the runs asks for it: a request that was
+ * remembered while its task was `runOnceMore` still runs, once.
+ *
  * Waits for rivals' open transactions with one of the keys, up to the lock timeout that is given (55P03). Reads and
  * locks by the partial unique index on live keys and the primary key of `remembered_run`, sorted by key.
  *
  * @param rivals - `pass`: whoever finds another of these statements at work on a key does nothing for it, and gets no
- *   answer; {@link liveAfterRivals} waits for it.
+ *   answer; `lookForKey` waits for it.
  */
 export async function startBackground(
   connection: Connection,
@@ -45,10 +48,9 @@ export async function startBackground(
 ): Promise<RunAnswer[]> {
   if (wanted.length === 0) return [];
   const { schema } = connection;
-  const isFree =
-    rivals === 'wait'
-      ? ''
-      : `AND CASE WHEN pg_try_advisory_xact_lock(hashtextextended(w.unique_key, 8112))
+  // The lock timeout is set before the second lock is waited for, which is held by whoever is looking, for a moment.
+  const isFree = `AND CASE WHEN timeout.value IS NULL THEN false
+    WHEN pg_try_advisory_xact_lock(hashtextextended(w.unique_key, 8112))
     THEN pg_advisory_xact_lock(hashtextextended(w.unique_key, 8113))::text IS NOT NULL ELSE false END`;
   const remembers = wanted.some(({ remember, rememberedToken }) => remember !== null || rememberedToken !== null);
   const { rows } = await connection.query<RunAnswer>(
@@ -57,10 +59,11 @@ export async function startBackground(
          remember jsonb, asked_again boolean, remembered_token uuid)
        ORDER BY unique_key
      ), live AS MATERIALIZED (
-       SELECT e.id, e.unique_key FROM ${schema}.execution AS e JOIN wanted USING (unique_key) WHERE e.active
+       SELECT e.id, w.unique_key FROM wanted AS w CROSS JOIN LATERAL (
+         SELECT id FROM ${schema}.execution WHERE active AND unique_key = w.unique_key LIMIT 1) AS e
      ), begun AS (
-       ${insertExecutionsSql(schema, `(SELECT set_config('lock_timeout', $2, true)) AS timeout, wanted AS w`)}
-       WHERE NOT EXISTS (SELECT 1 FROM live WHERE live.unique_key = w.unique_key) ${isFree} ORDER BY w.unique_key
+       ${insertExecutionsSql(schema, `(SELECT set_config('lock_timeout', $2, true) AS value) AS timeout, wanted AS w`)}
+       WHERE NOT EXISTS (SELECT 1 FROM live WHERE live.unique_key = w.unique_key) ${rivals === 'wait' ? '' : isFree} ORDER BY w.unique_key
        ON CONFLICT DO NOTHING RETURNING id, unique_key
      ), planned AS (${insertBegunStepsSql(schema)}
      ), noted AS (${insertBegunEventsSql(schema)}

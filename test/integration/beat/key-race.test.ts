@@ -1,46 +1,74 @@
 import { expect, it } from '@jest/globals';
-import { defineBackgroundTask } from '../../../src/index.ts';
-import { describeOnBrokers, makeBundle } from '../../support/bundle.ts';
+import { defineBackgroundTask, type Scheduled } from '../../../src/index.ts';
+import { describeOnBrokers, makeBundle, type Bundle } from '../../support/bundle.ts';
 import { eventually } from '../../support/eventually.ts';
 
 const pull = defineBackgroundTask({ name: 'pull', key: () => 'all', run: () => null });
 
-describeOnBrokers('who asks for a key that somebody is just starting', (broker) => {
-  it('waits for the end of that start in his first look, and is refused with what it has started', async () => {
-    await using bundle = await makeBundle(broker, { tasks: [pull] });
-    const { executionId } = await bundle.reeve.execute(pull);
-    const [first] = await bundle.query<{ key: string }>('SELECT unique_key AS key FROM reeve.execution');
-    await bundle.reeve.cancel(executionId);
-    const { started, asked } = await bundle.dataSource.transaction(async (manager) => {
-      await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 8113))', [first?.key]);
-      const refused = bundle.reeve.execute(pull);
-      await eventually(async () => {
-        const waiting = await bundle.query(
-          `SELECT query FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'`,
+/** Rolls a transaction back. */
+class GivenUp extends Error {}
+
+/** What connections of this database wait for, with the statement that waits. */
+async function waits(bundle: Bundle): Promise<readonly { event: string; query: string }[]> {
+  return bundle.query(
+    `SELECT wait_event AS event, query FROM pg_stat_activity
+     WHERE datname = current_database() AND wait_event_type = 'Lock' ORDER BY wait_event`,
+  );
+}
+
+/**
+ * A transaction of somebody's with the key is open; one process starts it and so waits for that transaction, another
+ * one asks meanwhile.
+ */
+async function race(
+  bundle: Bundle,
+  end: () => void,
+): Promise<{ readonly by: Scheduled | undefined; readonly answers: Scheduled[] }> {
+  const other = bundle.another();
+  let by: Scheduled | undefined;
+  const asked: Promise<Scheduled>[] = [];
+  try {
+    await bundle.dataSource
+      .transaction(async (manager) => {
+        by = await bundle.reeve.in(manager).execute(pull);
+        asked.push(bundle.reeve.execute(pull));
+        await eventually(async () => expect(await waits(bundle)).toMatchObject([{ event: 'transactionid' }]));
+        asked.push(other.execute(pull));
+        await eventually(async () =>
+          expect(await waits(bundle)).toMatchObject([
+            { event: 'advisory', query: expect.stringContaining('look_for_key') },
+            { event: 'transactionid' },
+          ]),
         );
-        expect(waiting).toEqual([{ query: expect.stringContaining('look_for_keys') }]);
+        end();
+      })
+      .catch((error: unknown) => {
+        if (!(error instanceof GivenUp)) throw error;
       });
-      return { started: await bundle.reeve.in(manager).execute(pull), asked: { refused } };
-    });
-    expect(started.created).toBe(true);
-    expect(await asked.refused).toEqual({ executionId: started.executionId, created: false });
+    return { by, answers: await Promise.all(asked) };
+  } finally {
+    await Promise.allSettled(asked);
+    await other.close();
+  }
+}
+
+describeOnBrokers('who asks for a key that somebody is just starting', (broker) => {
+  it('waits within his first look, and is refused with what there is then', async () => {
+    await using bundle = await makeBundle(broker, { tasks: [pull], lockTimeout: '20s' });
+    const { by, answers } = await race(bundle, () => undefined);
+    const refused = { executionId: by?.executionId, created: false };
+    expect(answers).toEqual([refused, refused]);
   });
 
-  it('starts it himself where that start came to nothing', async () => {
-    await using bundle = await makeBundle(broker, { tasks: [pull] });
-    const { executionId } = await bundle.reeve.execute(pull);
-    const [first] = await bundle.query<{ key: string }>('SELECT unique_key AS key FROM reeve.execution');
-    await bundle.reeve.cancel(executionId);
-    const { asked } = await bundle.dataSource.transaction(async (manager) => {
-      await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 8113))', [first?.key]);
-      const answer = bundle.reeve.execute(pull);
-      await eventually(async () => {
-        expect(await bundle.query(`SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`)).toHaveLength(
-          1,
-        );
-      });
-      return { asked: { answer } };
+  it('is refused with what that process has started, where it could', async () => {
+    await using bundle = await makeBundle(broker, { tasks: [pull], lockTimeout: '20s' });
+    const { answers } = await race(bundle, () => {
+      throw new GivenUp();
     });
-    expect(await asked.answer).toMatchObject({ created: true });
+    const [first] = answers;
+    expect(answers).toEqual([
+      { executionId: first?.executionId, created: true },
+      { executionId: first?.executionId, created: false },
+    ]);
   });
 });

@@ -194,6 +194,19 @@ describeOnBrokers('a background task with whenBusy runOnceMore', (broker) => {
       code: 'INPUT_INVALID',
       message: expect.stringContaining('the "key" of background task "odd" gave undefined; give a text'),
     });
+    for (const [key, says] of [
+      ['a\u0000b', 'a NUL character'],
+      ['\ud800', 'a lone surrogate'],
+      ['x'.repeat(1_001), 'a text of 1001 characters'],
+      ['€'.repeat(900), 'more than 2500'],
+    ]) {
+      const bad = defineBackgroundTask({ name: 'odd', key: () => key as string, run: () => null });
+      await using other = await makeBundle(broker, { tasks: [bad] });
+      await expect(other.reeve.execute(bad)).rejects.toMatchObject({
+        code: 'INPUT_INVALID',
+        message: expect.stringContaining(says as string),
+      });
+    }
     const wrong = { name: 'odd', key: () => 'x', whenBusy: 'later' as 'skip', run: () => null };
     expect(() => defineBackgroundTask(wrong)).toThrow('whenBusy "later"; use "skip" or "runOnceMore"');
   });

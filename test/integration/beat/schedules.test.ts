@@ -57,12 +57,34 @@ describeOnBrokers('a beat', (broker) => {
       await bundle.reeve.schedules.create({ name: 'alone', target: tick, every: '1s', overlap: 'allow' });
       await eventually(async () => expect((await past(bundle, 'alone')).length).toBeGreaterThanOrEqual(3));
       const transactions = ask.mock.calls.filter(([query]) => query === 'START TRANSACTION').length;
-      // One more for the schedule itself, and one that may just have begun.
-      expect(transactions).toBeLessThanOrEqual((await past(bundle, 'alone')).length + 2);
+      // It was five for each; where this process was held up, two due times at once are looked at alone.
+      expect(transactions).toBeLessThanOrEqual((await past(bundle, 'alone')).length * 2 + 2);
       expect(transactions).toBeGreaterThanOrEqual(3);
     } finally {
       ask.mockRestore();
     }
+  });
+
+  it('goes on with the others where the database refuses what one of them starts', async () => {
+    const poison = defineTask({ name: 'poison', run: () => null });
+    await using bundle = await makeBundle(broker, { tasks: [tick, poison] });
+    await bundle.query(
+      `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not this one'; END $$`,
+    );
+    await bundle.query(`CREATE TRIGGER refuse BEFORE INSERT ON reeve.execution FOR EACH ROW
+      WHEN (NEW.executor = 'poison') EXECUTE FUNCTION refuse()`);
+    const when = { every: '1s', overlap: 'allow' } as const;
+    await bundle.reeve.schedules.create({ name: 'bad', target: poison, ...when });
+    await bundle.reeve.schedules.create({ name: 'good', target: tick, ...when });
+    await bundle.reeve.startBeat();
+    await eventually(async () => {
+      const [, before] = await past(bundle, 'good');
+      expect(before).toMatchObject({ verdict: 'fired' });
+      expect((await past(bundle, 'bad'))[0]).toMatchObject({
+        verdict: 'skipped',
+        reason: expect.stringContaining('not this one'),
+      });
+    });
   });
 
   it('runs an executor on its resource', async () => {
