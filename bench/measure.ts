@@ -168,3 +168,27 @@ export function limitRow(question: string, unit: string, own: Figure, { kind, ra
     runs: own.runs,
   };
 }
+
+interface Compared {
+  readonly question: string;
+  readonly unit: string;
+  readonly atMost: number;
+}
+
+/** Ours against ours under other circumstances. */
+export function comparison({ question, unit, atMost }: Compared, ours: Figure, before: Figure): Row {
+  return {
+    question,
+    ours: ours.median,
+    peer: before.median,
+    ratio: ours.median / before.median,
+    goal: `at most ${atMost} ×`,
+    met: ours.median / before.median <= atMost,
+    unit,
+    oursName: 'Reeve',
+    peerName: 'Reeve without it',
+    oursRange: [ours.least, ours.most],
+    peerRange: [before.least, before.most],
+    runs: ours.runs,
+  };
+}

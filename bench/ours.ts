@@ -142,9 +142,23 @@ async function throttle({ tasks, ms }: { readonly tasks: number; readonly ms: nu
   return { ms: taken, most: overlap.most };
 }
 
-async function command(line: string): Promise<void> {
-  const answer = await reeve.world.command((await reeve.world.avatar('Wizard')).id, line);
+/** As a console does: the player is looked up once. */
+const avatars = new Map<string, number>();
+async function command(line: string, player = 'Wizard'): Promise<void> {
+  const id = avatars.get(player) ?? (await reeve.world.avatar(player)).id;
+  avatars.set(player, id);
+  const answer = await reeve.world.command(id, line);
   if (answer.exitStatus !== 0) throw new Error(`${line}: ${answer.error?.message ?? answer.output.join('\n')}`);
+}
+
+/** Players in one room, and a verb that calls one other, and one that calls ten. */
+async function populate(players: number): Promise<void> {
+  for (const n of numbers(players)) await command(`@player Player${n}`);
+  await reeve.world.code(
+    'Wizard',
+    `$.player.addVerb('one', 'return 1'); $.player.addVerb('single', 'this.one()');
+     $.player.addVerb('ten', 'for (let i = 0; i < 10; i++) this.one()')`,
+  );
 }
 
 await contestant(
@@ -167,5 +181,10 @@ await contestant(
       timed(async () => ended(await Promise.all(numbers(count).map(() => reeve.execute(waits, { ms }))))),
     commands: ({ line, count }: { line: string; count: number }) =>
       inTurn(count, async () => timed(async () => command(line))),
+    populate: async ({ players }: { players: number }) => populate(players),
+    conversation: async ({ players, each }: { players: number; each: number }) =>
+      timed(async () =>
+        Promise.all(numbers(players).map((n) => inTurn(each, async () => command('look', `Player${n}`)))),
+      ),
   },
 );

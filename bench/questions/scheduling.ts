@@ -3,7 +3,7 @@ import { figure, inTurns, limitRow, percentile, rowsOf, type Bench, type Row } f
 
 /** From the call, which commits, to the first line of the first step, with nothing else to do. */
 export async function startAfterCommit(bench: Bench): Promise<Row[]> {
-  const count = bench.size.quick ? 10 : 100;
+  const count = bench.size.quick ? 10 : 300;
   const late: number[] = [];
   const contenders = [reeveOnRedis, reeveOnPostgres, bullmqOnRedis, dbosQueued, pgBoss, graphileWorker];
   const figures = await inTurns(bench, contenders, async (contestant, round) => {

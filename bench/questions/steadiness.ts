@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Contestant } from '../contestant.ts';
 import { reeveOnPostgres, reeveOnRedis } from '../contenders.ts';
 import { fillLedger } from '../fill-ledger.ts';
-import { figure, limitRow, type Bench, type Figure, type Row } from '../measure.ts';
+import { comparison, figure, limitRow, type Bench, type Figure, type Row } from '../measure.ts';
 
 /** A worker with nothing to do: its processor time, and what it asks PostgreSQL. */
 export async function idleWorker(bench: Bench): Promise<Row[]> {
@@ -163,27 +163,4 @@ async function commits(bench: Bench, url: string): Promise<number> {
     `SELECT xact_commit + xact_rollback AS commits FROM pg_stat_database WHERE datname = current_database()`,
   );
   return Number(row?.commits);
-}
-
-interface Compared {
-  readonly question: string;
-  readonly unit: string;
-  readonly atMost: number;
-}
-
-function comparison({ question, unit, atMost }: Compared, ours: Figure, before: Figure): Row {
-  return {
-    question,
-    ours: ours.median,
-    peer: before.median,
-    ratio: ours.median / before.median,
-    goal: `at most ${atMost} ×`,
-    met: ours.median / before.median <= atMost,
-    unit,
-    oursName: 'Reeve',
-    peerName: 'Reeve without it',
-    oursRange: [ours.least, ours.most],
-    peerRange: [before.least, before.most],
-    runs: ours.runs,
-  };
 }
