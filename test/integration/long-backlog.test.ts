@@ -48,7 +48,9 @@ async function startKeyed(from: number, to: number): Promise<void> {
 /** Plans are made, and kept, while the ledger is small; then comes the backlog. */
 beforeAll(async () => {
   bundle = await makeBundle('postgres', { executors: [chain, throttled], tasks: [echo, keyed] });
-  pool = new LedgerPool({ ...poolConfigOf(bundle.dataSource), max: 1 }, 'reeve', createLogger('silent'));
+  // One connection, which keeps its plans however long the backlog takes to come.
+  const one = { ...poolConfigOf(bundle.dataSource), max: 1, idleTimeoutMillis: 0 };
+  pool = new LedgerPool(one, 'reeve', createLogger('silent'));
   [executionId = ''] = await start(chain, 20);
   [waiting = ''] = await start(throttled, 20);
   await startKeyed(0, 20);
