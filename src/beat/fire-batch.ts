@@ -1,7 +1,7 @@
 import { isReeveError } from '../core/errors.ts';
 import { storeError } from '../core/stored-error.ts';
 import { isConnectionError } from '../executions/sql-state.ts';
-import { advanceSchedules, type NewFire } from '../executions/sql/advance-schedules.ts';
+import { advanceSchedules, startedIn, type NewFire } from '../executions/sql/advance-schedules.ts';
 import type { KnownToBeat } from '../executions/sql/claim-due-schedule.ts';
 import { claimDueSchedules, type DueSchedule } from '../executions/sql/claim-due-schedules.ts';
 import type { RunAnswer, WantedRun } from '../executions/sql/start-background.ts';
@@ -51,16 +51,9 @@ export async function fireBatch(firing: Firing, known: KnownToBeat, limit: numbe
       await advanceSchedules(
         scope.connection,
         fired.map(({ row, rules, dueAt, next, fire }) => {
-          const started = fire.verdict === 'skipped' ? 0 : 1;
-          const isOver = rules.maxRuns !== undefined && row.runs + started >= rules.maxRuns;
-          return {
-            id: row.id,
-            fires: [fire],
-            nextDueAt: isOver ? null : next,
-            lastDueAt: dueAt,
-            waitingDueAt: null,
-            started,
-          };
+          const fires = [fire];
+          const isOver = rules.maxRuns !== undefined && row.runs + startedIn(fires) >= rules.maxRuns;
+          return { id: row.id, fires, nextDueAt: isOver ? null : next, lastDueAt: dueAt, waitingDueAt: null };
         }),
       );
       const reports = fired.map(({ row, fire }) => ({ name: row.name, fires: [fire] }));

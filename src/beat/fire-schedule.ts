@@ -1,7 +1,7 @@
 import { isReeveError } from '../core/errors.ts';
 import { storeError, type StoredError } from '../core/stored-error.ts';
 import { isConflictError, isConnectionError } from '../executions/sql-state.ts';
-import { advanceSchedules, type NewFire } from '../executions/sql/advance-schedules.ts';
+import { advanceSchedules, startedIn, type NewFire } from '../executions/sql/advance-schedules.ts';
 import { claimDueSchedule, type KnownToBeat } from '../executions/sql/claim-due-schedule.ts';
 import { claimWaitingSchedule } from '../executions/sql/claim-waiting-schedule.ts';
 import { listLiveRuns } from '../executions/sql/list-live-runs.ts';
@@ -53,9 +53,7 @@ export async function fireWaitingSchedule(firing: Firing, known: KnownToBeat): P
       const fire = await start(scope, row, row.waiting_due_at, 'fired');
       const waited = fire.verdict === 'fired' ? { ...fire, reason: 'waited for the end of the run before' } : fire;
       const { id, next_due_at: nextDueAt, last_due_at: lastDueAt } = row;
-      const started = startedIn([waited]);
-      const advance = { id, fires: [waited], nextDueAt, lastDueAt, waitingDueAt: null, started };
-      await advanceSchedules(scope.connection, [advance]);
+      await advanceSchedules(scope.connection, [{ id, fires: [waited], nextDueAt, lastDueAt, waitingDueAt: null }]);
       return { name: row.name, fires: [waited] };
     }),
   );
@@ -128,8 +126,7 @@ async function fireJudged(
   const nextDueAt = judged.next === undefined || isOver() ? null : new Date(judged.next);
   const last = Math.max(fires.at(-1)?.dueAt.getTime() ?? 0, row.last_due_at?.getTime() ?? 0);
   const lastDueAt = last === 0 ? null : new Date(last);
-  const started = startedIn(fires);
-  await advanceSchedules(scope.connection, [{ id, fires, nextDueAt, lastDueAt, waitingDueAt: waiting, started }]);
+  await advanceSchedules(scope.connection, [{ id, fires, nextDueAt, lastDueAt, waitingDueAt: waiting }]);
   return { name: row.name, fires };
 }
 
@@ -171,8 +168,4 @@ async function start(
     const reason = isReeveError(error) ? `${error.code}: ${message}` : message;
     return { dueAt, verdict: 'skipped', reason, executionId: null };
   }
-}
-
-function startedIn(fires: readonly NewFire[]): number {
-  return fires.filter(({ verdict }) => verdict === 'fired' || verdict === 'caught_up').length;
 }

@@ -15,9 +15,6 @@ interface Waiting {
 
 const batchSize = 500;
 
-/** So few keys are worth locks, which let one of many who race for a key start it, and the others wait for him. */
-const racedKeys = 8;
-
 /** How often a start is tried again when the rival that it met has ended in the meantime. */
 const maxTries = 5;
 
@@ -92,7 +89,8 @@ export class BackgroundStarter {
       (draft) => draft !== undefined,
     );
     if (drafted.length === 0) return;
-    const rivals = tries === 1 && drafted.length <= racedKeys ? 'pass' : 'wait';
+    // Only who looks for one key waits for its start, so only the start of one key is worth the locks for that.
+    const rivals = tries === 1 && drafted.length === 1 ? 'pass' : 'wait';
     let answers: readonly RunAnswer[];
     try {
       const runs = drafted.map(({ run }) => run);
@@ -112,8 +110,10 @@ export class BackgroundStarter {
       return;
     }
     try {
-      const groupsAgain = again.map(({ group }) => group);
-      await this.#answer(groupsAgain, tries + 1);
+      await this.#answer(
+        again.map(({ group }) => group),
+        tries + 1,
+      );
     } catch (error) {
       refuse(again, error);
     }

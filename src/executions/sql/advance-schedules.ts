@@ -15,8 +15,11 @@ export interface ScheduleAdvance {
   readonly nextDueAt: Date | null;
   readonly lastDueAt: Date | null;
   readonly waitingDueAt: Date | null;
-  /** How many executions were started. */
-  readonly started: number;
+}
+
+/** How many executions were started. */
+export function startedIn(fires: readonly NewFire[]): number {
+  return fires.filter(({ verdict }) => verdict === 'fired' || verdict === 'caught_up').length;
 }
 
 /**
@@ -52,7 +55,7 @@ export async function advanceSchedules(connection: Connection, advances: readonl
       advances.map(({ nextDueAt }) => nextDueAt),
       advances.map(({ lastDueAt }) => lastDueAt),
       advances.map(({ waitingDueAt }) => waitingDueAt),
-      advances.map(({ started }) => started),
+      advances.map((advance) => startedIn(advance.fires)),
       fires.map(({ id }) => id),
       fires.map(({ dueAt }) => dueAt),
       fires.map(({ verdict }) => verdict),
